@@ -1,0 +1,1 @@
+"""Keep a roster of AI coding agents at work on one GitHub repository."""

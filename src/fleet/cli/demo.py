@@ -1,0 +1,5 @@
+"""`fleet demo`."""
+
+
+def demo() -> None:
+    """To come."""

@@ -1,0 +1,5 @@
+"""`fleet doctor`."""
+
+
+def doctor() -> None:
+    """To come."""

@@ -1,0 +1,5 @@
+"""`fleet explain`."""
+
+
+def explain() -> None:
+    """To come."""

@@ -1,0 +1,5 @@
+"""`fleet init`."""
+
+
+def init() -> None:
+    """To come."""

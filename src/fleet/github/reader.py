@@ -1,0 +1,144 @@
+"""Everything a pass reads of GitHub: the snapshot of a whole repository, and single pull requests again. Reads only."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fleet.errors import GitHubError
+from fleet.github import parse, text
+from fleet.github.door import Door
+from fleet.models import Actor, Base, Checks, Identities, Issue, PullRequest, Snapshot
+
+PAGE = 25
+"""Pull requests a page. GitHub ends a query after about ten seconds, and check rollups are slow (cli/cli#7421)."""
+ISSUES_A_PAGE = 50
+SMALLEST_PAGE = 6
+Json = dict[str, Any]
+
+
+class Reader:
+    """Reads of one repository through the coordinator's door; ``others`` are the author's and the reviewer's."""
+
+    def __init__(self, door: Door, repo: str) -> None:
+        self.door = door
+        self.owner, self.name = repo.split("/")
+
+    def snapshot(self, base: str | None, known: Mapping[str, Actor]) -> Snapshot:
+        """Read all open pull requests and issues and the base branch. Raises GitHubError.
+
+        ``known`` are the author and the reviewer where they are not the coordinator.
+        """
+        pulls: list[PullRequest] = []
+        issues: list[Issue] = []
+        first: Json = {}
+        for page in self._pages(base):
+            first = first or page
+            pulls += page["pulls"]
+            issues += page["issues"]
+        viewer = first["viewer"]
+        return Snapshot(
+            identities=Identities(
+                coordinator=viewer, author=known.get("author", viewer), reviewer=known.get("reviewer", viewer)
+            ),
+            permission=first["repository"].get("viewerPermission"),
+            archived=first["repository"].get("isArchived") is not False,
+            squash_allowed=first["repository"].get("squashMergeAllowed") is not False,
+            base=first["base"],
+            pulls=tuple(pulls),
+            issues=tuple(issues),
+            requests=self.door.requests,
+            points_left=first["points_left"],
+        )
+
+    def again(self, numbers: Sequence[int], *, required: bool) -> dict[int, PullRequest]:
+        """Read some pull requests again with their files and every page of their checks. Raises GitHubError."""
+        variables = {"owner": self.owner, "name": self.name}
+        data, errors = self.door.query(text.candidates(numbers, required=required), variables)
+        found = {}
+        for number in numbers:
+            node = (data.get("repository") or {}).get(f"p{number}")
+            if node:
+                lost = parse.lost_fields(errors, "repository", f"p{number}")
+                found[number] = self._all_checks(parse.pull_request(node, lost), required=required)
+        return found
+
+    def _all_checks(self, pull: PullRequest, *, required: bool) -> PullRequest:
+        """Read the rest of the checks of a pull request that has more than a page of them."""
+        checks = pull.checks
+        while checks and checks.more and not pull.unread:
+            variables = {
+                "owner": self.owner, "name": self.name, "number": pull.number, "cursor": checks.more,
+                "required": required,
+            }  # fmt: skip
+            data, errors = self.door.query(text.operation("Checks"), variables)
+            node = (data.get("repository") or {}).get("pullRequest") or {}
+            page = parse.checks(node.get("statusCheckRollup"))
+            if errors or page is None or page.commit != checks.commit or node.get("headRefOid") != pull.head:
+                return replace(pull, unread=("all of its checks",))
+            checks = Checks(commit=checks.commit, all=checks.all + page.all, more=page.more)
+        return replace(pull, checks=checks)
+
+    def _pages(self, base: str | None) -> Iterator[Json]:
+        """Yield one page after another, smaller ones when GitHub cannot finish a large one."""
+        size, pull_cursor, issue_cursor = PAGE, None, None
+        more_pulls = more_issues = first = True
+        while more_pulls or more_issues:
+            variables = {
+                "owner": self.owner, "name": self.name, "base": f"refs/heads/{base}", "first": first,
+                "defaultBase": first and base is None, "namedBase": first and base is not None,
+                "pulls": more_pulls, "pullPage": size, "pullCursor": pull_cursor,
+                "issues": more_issues, "issuePage": ISSUES_A_PAGE, "issueCursor": issue_cursor,
+            }  # fmt: skip
+            try:
+                data, errors = self.door.query(text.operation("Pass"), variables, tries=1)
+            except GitHubError as error:
+                if error.status not in (None, 500, 502, 503, 504) or size <= SMALLEST_PAGE:
+                    raise
+                size //= 2
+                continue
+            page = self._page(data, errors, base, first=first)
+            yield page
+            first = False
+            more_pulls, pull_cursor = _next(data["repository"].get("pullRequests")) if more_pulls else (False, None)
+            more_issues, issue_cursor = _next(data["repository"].get("issues")) if more_issues else (False, None)
+
+    def _page(self, data: Json, errors: Sequence[Json], base: str | None, *, first: bool) -> Json:
+        repository = data.get("repository")
+        if not repository:
+            raise GitHubError(
+                f"{self.owner}/{self.name} does not exist or the token in {self.door.name} may not see it",
+                status=404, person=True,
+            )  # fmt: skip
+        nodes = (repository.get("pullRequests") or {}).get("nodes") or []
+        where = ("repository", "pullRequests", "nodes")
+        page = {
+            "repository": repository,
+            "points_left": (data.get("rateLimit") or {}).get("remaining"),
+            "pulls": [
+                parse.pull_request(node, parse.lost_fields(errors, *where, n)) for n, node in enumerate(nodes) if node
+            ],
+            "issues": [parse.issue(node) for node in (repository.get("issues") or {}).get("nodes") or [] if node],
+        }
+        if first:
+            viewer = data.get("viewer") or {}
+            page["viewer"] = Actor(login=viewer.get("login") or "", id=viewer.get("id") or "")
+            page["base"] = self._base(repository, base)
+        return page
+
+    def _base(self, repository: Json, base: str | None) -> Base:
+        node = repository.get("defaultBranchRef") if base is None else repository.get("ref")
+        if not node:
+            what = f"branch {base}" if base else "default branch"
+            raise GitHubError(f"{self.owner}/{self.name} has no {what}; push a first commit", person=True)
+        return parse.base(node)
+
+
+def whoami(door: Door) -> Actor:
+    """Whose token this is. Raises GitHubError."""
+    data, _ = door.query(text.operation("Viewer"), {})
+    return Actor(login=data["viewer"]["login"], id=data["viewer"]["id"])
+
+
+def _next(connection: Json | None) -> tuple[bool, str | None]:
+    page = (connection or {}).get("pageInfo") or {}
+    return bool(page.get("hasNextPage")), page.get("endCursor")

@@ -1,0 +1,62 @@
+"""What is changed on GitHub through the API: one call each, sent exactly once."""
+
+from typing import Any
+
+from fleet.errors import GitHubError
+from fleet.github.door import Door
+
+MARKER = "<!-- fleet:1 {} -->"
+
+
+class Writer:
+    """Writes to one repository as one identity."""
+
+    def __init__(self, door: Door, repo: str) -> None:
+        self.door = door
+        self.path = f"/repos/{repo}"
+        self.owner = repo.split("/")[0]
+
+    def merge(self, number: int, *, head: str, title: str) -> str:
+        """Squash-merge a pull request if its head is still ``head``; returns the new commit. Raises GitHubError.
+
+        The title is given so that it does not become the message of a lone commit, and the number is ours to add then
+        (coalesce-labs/catalyst#3397). The body is left to the repository's setting, which keeps co-authors.
+        """
+        body = {"merge_method": "squash", "sha": head, "commit_title": f"{title} (#{number})"}
+        answer = self.door.write("PUT", f"{self.path}/pulls/{number}/merge", body)
+        return str((answer or {}).get("sha") or "")
+
+    def open_pull(self, *, branch: str, base: str, title: str, body: str) -> int:
+        """Open a pull request, or find the one that is open for this branch. Safe to repeat. Raises GitHubError."""
+        found = self.door.read(f"{self.path}/pulls", {"head": f"{self.owner}:{branch}", "state": "open"})
+        if found:
+            return int(found[0]["number"])
+        draft = {"title": title, "body": body, "head": branch, "base": base, "maintainer_can_modify": False}
+        return int(self.door.write("POST", f"{self.path}/pulls", draft)["number"])
+
+    def open_issue(self, *, title: str, body: str, labels: list[str]) -> int:
+        """File an issue. Raises GitHubError."""
+        return int(
+            self.door.write("POST", f"{self.path}/issues", {"title": title, "body": body, "labels": labels})["number"]
+        )
+
+    def review(self, number: int, *, head: str, event: str, body: str, comments: list[dict[str, Any]]) -> None:
+        """Review the pull request as it stands at ``head``. Raises GitHubError.
+
+        GitHub refuses the whole review when one comment is on a line that is not in the diff (422); it is then sent
+        with the comments in its text.
+        """
+        draft = {"commit_id": head, "event": event, "body": body, "comments": comments}
+        try:
+            self.door.write("POST", f"{self.path}/pulls/{number}/reviews", draft)
+        except GitHubError as error:
+            if error.status != 422 or not comments:
+                raise
+            notes = "\n".join(f"- `{c['path']}:{c['line']}`: {c['body']}" for c in comments)
+            self.door.write(
+                "POST", f"{self.path}/pulls/{number}/reviews", {**draft, "comments": [], "body": f"{body}\n\n{notes}"}
+            )
+
+    def permission(self, login: str) -> str:
+        """What an account may do here: admin, write, read or none. Raises GitHubError."""
+        return str(self.door.read(f"{self.path}/collaborators/{login}/permission").get("permission") or "none")

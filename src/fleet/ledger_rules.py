@@ -1,0 +1,67 @@
+"""What an entry of the ledger means at a given time. Pure, so that deciders may ask without touching git."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fleet.models import Entry, Ledger
+
+TAKEOVER_AFTER = timedelta(minutes=5)
+"""How long past ``until`` a claim still counts, for clocks that differ."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=4)
+"""Back-off after failures of a role: doubles from the first to the longest."""
+OWN_FAULT = frozenset({"crash", "timeout", "stalled", "bad-output", "turn-limit", "budget", "refused", "check-failed"})
+"""Outcomes that are the session's own failure; limits of an account or an unreachable GitHub are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing of this kind before ``until``."""
+
+    until: datetime
+    why: str
+
+
+def held(entry: Entry | None, now: datetime) -> bool:
+    """Whether somebody holds this claim. An entry that makes no sense counts as held."""
+    if entry is None:
+        return False
+    if entry.state == "unreadable":
+        return True
+    return entry.state == "taken" and (entry.until is None or now < entry.until + TAKEOVER_AFTER)
+
+
+def spent(entry: Entry | None, now: datetime) -> float:
+    """What a slot has spent today (UTC): its finished runs, and the whole budget of one that has not said."""
+    if entry is None or entry.at is None or entry.at.date() != now.date():
+        return 0.0
+    return entry.spent_usd + (entry.cost_usd if entry.state == "taken" else 0.0)
+
+
+def spent_today(ledger: Ledger, now: datetime) -> float:
+    """What the fleet has spent today (UTC), with what is running counted in full."""
+    return sum(spent(entry, now) for entry in ledger.looks.values())
+
+
+def back_off(entries: Iterable[Entry], now: datetime) -> Pause | None:
+    """The pause of a role whose newest runs failed by their own fault; None when it may start."""
+    ended = sorted((e for e in entries if e.at and e.state == "done"), key=lambda e: e.at or now)
+    if not ended or not ended[-1].failures:
+        return None
+    worked = [e.at for e in ended if not e.failures and e.at]
+    failures = sum(e.failures for e in ended if e.failures and e.at and (not worked or e.at > max(worked)))
+    newest = ended[-1]
+    assert newest.at
+    until = newest.at + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - 1, 10))
+    return Pause(until, f"its last runs failed ({newest.outcome})") if now < until else None
+
+
+def resting(entry: Entry | None, base: str, rest: timedelta, now: datetime) -> Pause | None:
+    """The pause of a slot that has looked: at least ``rest``, and until the base moves. None when it may look."""
+    if entry is None or entry.looked_at is None:
+        return None
+    if now < entry.looked_at + rest:
+        return Pause(entry.looked_at + rest, f"it looked at {entry.looked_at:%H:%M}")
+    if entry.looked_base == base:
+        return Pause(now + rest, f"it looked at this commit at {entry.looked_at:%H:%M}")
+    return None
