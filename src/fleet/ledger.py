@@ -42,6 +42,11 @@ def down_ref(fleet: str) -> str:
 def read(mirror: Mirror, fleet: str, *, shallow: bool = False) -> Ledger:
     """Read everything that is remembered. ``shallow`` for a throwaway mirror. Raises GitError."""
     mirror.fetch(EVERYTHING, *(["--depth=1"] if shallow else []))
+    return read_local(mirror, fleet)
+
+
+def read_local(mirror: Mirror, fleet: str) -> Ledger:
+    """Read what the mirror knew at its last fetch. Raises GitError."""
     raw = mirror.git.run(
         "for-each-ref", "--format=%(refname)%00%(objectname)%00%(contents)%00", "refs/fleet/", at=mirror.path
     )
@@ -72,25 +77,34 @@ def sort_out(fleet: str, refs: Mapping[str, tuple[str, str]]) -> Ledger:
 
 def decode(oid: str, message: str) -> Entry:
     """Read one commit message. Raises ValueError when it is not an entry of a version we know."""
-    document = json.loads(message[message.index("\n{") :])
+    return from_json(json.loads(message[message.index("\n{") :]), oid)
+
+
+def from_json(document: Any, oid: str = "") -> Entry:  # noqa: ANN401  whatever a commit message held
+    """Make an entry of a JSON document. Raises ValueError when it is not of a version we know."""
     if not isinstance(document, dict) or document.get("v") != VERSION:
         raise ValueError("not an entry of version 1")
     known = {f.name: document[f.name] for f in fields(Entry) if f.name in document and f.name != "oid"}
     for name in _TIMES:
         if known.get(name):
             known[name] = datetime.fromisoformat(known[name]).astimezone(UTC)
-    return Entry(oid=oid, **known)
+    return Entry(oid=oid or document.get("oid", ""), **known)
 
 
 def encode(entry: Entry) -> str:
     """Write one commit message: a line for people and a JSON document."""
-    document: dict[str, Any] = {"v": VERSION}
-    for name, value in asdict(entry).items():
-        if name == "oid" or value in (None, "", 0, 0.0):
-            continue
-        document[name] = value.isoformat() if isinstance(value, datetime) else value
+    document = {key: value for key, value in as_json(entry).items() if key != "oid"}
     line = f"{entry.slot or 'fleet'}: {entry.item} {entry.outcome or entry.state} {entry.reason}".split("\n")[0]
     return f"{line[:200].strip()}\n\n{json.dumps(document, sort_keys=True)}\n"
+
+
+def as_json(entry: Entry) -> dict[str, Any]:
+    """An entry as JSON, without what is empty."""
+    document: dict[str, Any] = {"v": VERSION}
+    for name, value in asdict(entry).items():
+        if value not in (None, "", 0, 0.0):
+            document[name] = value.isoformat() if isinstance(value, datetime) else value
+    return document
 
 
 def commit(mirror: Mirror, entry: Entry, parent: str) -> str:

@@ -88,8 +88,10 @@ def _job(site: Site, world: World, start: Start, run: str, role: RoleSettings) -
         "brief": briefs[0].read_text(encoding="utf-8").strip(),
         "rules": briefs[1].read_text(encoding="utf-8").strip(),
         "open_pulls": [f"#{pull.number} {pull.title}" for pull in world.github.pulls[-TITLES:]],
+        "open_branches": [pull.branch for pull in world.github.pulls],
         "open_issues": [f"#{issue.number} {issue.title}" for issue in world.github.issues[-TITLES:]],
         "labels": sorted({label for other in site.roster.roles.values() for label in other.labels}),
+        "model_api": site.env.get("ANTHROPIC_BASE_URL", ""),
         "health": [asdict(p) | {"timeout": p.timeout.total_seconds()} for p in site.roster.health],
         "session": asdict(role.session) | {"timeout": role.session.timeout.total_seconds()},
     }

@@ -58,6 +58,9 @@ def faults(site: Site) -> dict[str, str]:
             found.setdefault(key, f"{' and '.join(missing)} not set; `fleet doctor` says what belongs there")
         elif role.mode != "sentinel" and not shutil.which(program, path=site.env.get("PATH")):
             found.setdefault(key, f"{program} is not on PATH; install it or set session.command")
+        elif role.session.wall == "auto" and (role.session.setup or role.session.check):
+            # Both run what an agent wrote: without a wall that is a shell for the agent.
+            found.setdefault(key, "session.setup and session.check need `wall: none`, which trusts agents")
     return found
 
 

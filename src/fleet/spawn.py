@@ -180,8 +180,11 @@ def _has_work(demand: Demand, world: World) -> Limit | None:
 
 def _sentinel(world: World) -> Limit:
     state = production(world.probes, github_answered=world.github is not None)
-    more = 1 if state is Production.DOWN else 0
-    return Limit(more=more, reason=Reason(code="work" if more else "no-work", text=f"production is {state.value}"))
+    if state is Production.DOWN:
+        return Limit(more=1, reason=Reason(code="work", text="production is down"))
+    if state is Production.UP and world.ledger and world.ledger.down:
+        return Limit(more=1, reason=Reason(code="work", text="production is up again: the outage is over"))
+    return Limit(more=0, reason=Reason(code="no-work", text=f"production is {state.value}"))
 
 
 GATES: tuple[Gate, ...] = (

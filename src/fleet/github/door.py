@@ -50,13 +50,6 @@ class Door:
         answer: tuple[Json, list[Json]] = self._again(tries, lambda: self._query(text, variables))
         return answer
 
-    def mutate(self, text: str, variables: Mapping[str, Any]) -> Json:
-        """Change something through GraphQL, once. Raises GitHubError."""
-        data, errors = self._query(text, variables)
-        if errors:
-            raise GitHubError(f"GitHub: {errors[0].get('message')}", status=422)
-        return data
-
     def read(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401  JSON of any shape
         """GET; path from ``/repos/...``. Raises GitHubError."""
         return self._again(TRIES, lambda: self._send("GET", path, parameters=dict(parameters or {}))[1])

@@ -31,7 +31,7 @@ class Writer:
         found = self.door.read(f"{self.path}/pulls", {"head": f"{self.owner}:{branch}", "state": "open"})
         if found:
             return int(found[0]["number"])
-        draft = {"title": title, "body": body, "head": branch, "base": base, "maintainer_can_modify": False}
+        draft = {"title": title, "body": body, "head": branch, "base": base}
         return int(self.door.write("POST", f"{self.path}/pulls", draft)["number"])
 
     def open_issue(self, *, title: str, body: str, labels: list[str]) -> int:

@@ -1,0 +1,197 @@
+"""Last stage of a run: the only one that changes anything outside. Publishes, writes the outcome down, cleans up.
+
+The branch and the claim move in one atomic push: who has lost the claim cannot publish. Safe to run again.
+"""
+
+import shutil
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fleet import ledger
+from fleet.errors import FleetError, LostRaceError
+from fleet.github.writer import Writer
+from fleet.ledger_rules import OWN_FAULT
+from fleet.mirror import ABSENT, Mirror, Swap
+from fleet.models import Entry
+from fleet.session import bodies
+from fleet.session.check import agent_outcome
+from fleet.session.job import Job, read_job
+
+ACCOUNT_RESTS = {"usage-limit": timedelta(hours=1), "auth": timedelta(hours=1), "billing": timedelta(hours=1)}
+"""Outcomes that rest the model's account, and for how long when it was not said."""
+
+
+def main() -> int:
+    """Run the stage and leave ``outcome.json`` whatever happens."""
+    job = read_job()
+    try:
+        outcome = publish(job, verdict_of(job))
+    except LostRaceError as error:
+        outcome = {"outcome": "lost-claim", "reason": str(error)}
+    except FleetError as error:
+        outcome = {"outcome": "unavailable", "reason": f"publish: {error}"}
+    except Exception as error:  # noqa: BLE001  the last line of defence of a detached process: it must be told
+        traceback.print_exc()
+        outcome = {"outcome": "crash", "reason": f"publish: {type(error).__name__}: {error}"}
+    job.note("outcome.json", outcome)
+    clean_up(job)
+    return 0
+
+
+def verdict_of(job: Job) -> dict[str, Any]:
+    """What is to be written down: check's verdict, or why there is none."""
+    if verdict := job.noted("verdict.json"):
+        return verdict
+    if failure := job.noted("failure.json"):
+        return failure
+    if job.noted("plan.json"):
+        result = agent_outcome(job)
+        outcome = result.outcome if result.outcome != "done" else "crash"
+        return {"outcome": outcome, "reason": result.reason or "it was not checked", "cost_usd": result.cost_usd}
+    killed = job.noted("agent.json").get("killed")
+    return {"outcome": "stopped" if killed == "stopped" else "crash", "reason": f"prepare: {killed or 'ended early'}"}
+
+
+def publish(job: Job, verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """Do what the verdict says and write the ledger. Raises FleetError; LostRaceError when the claim is lost."""
+    taken = job.noted("taken.json")
+    told: dict[str, Any] = {
+        "outcome": verdict["outcome"],
+        "reason": verdict.get("reason", ""),
+        "cost_usd": verdict.get("cost_usd") or 0.0,
+        "item": taken.get("item", {}).get("key", ""),
+    }
+    if not taken:
+        _remember_idle(job, told)
+        return told
+    if verdict["outcome"] != "publish":
+        _remember(job, taken, told, until=verdict.get("until"))
+        return told
+    told["outcome"] = "published"
+    kind = taken["item"]["kind"]
+    if kind == "review":
+        told |= _review(job, taken, verdict["answer"])
+        _remember(job, taken, told)
+    elif job.mode == "thinker":
+        told |= _issues(job, verdict["answer"])
+        _remember(job, taken, told)
+    else:
+        told |= _pull_request(job, taken, verdict, told)
+    return told
+
+
+def _pull_request(job: Job, taken: Mapping[str, Any], verdict: Mapping[str, Any], told: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """One commit, one push with the claim, one pull request."""
+    item, given = taken["item"], verdict["answer"]
+    branch = job.branch(item["key"])
+    title = given["title"].strip()
+    body = bodies.pull_request(job, given["body"], item)
+    out = job.mirror(job.out)
+    commit = _commit(job, out, verdict["tree"], f"{title}\n\n{body}")
+    move = Swap(ref=f"refs/heads/{branch}", old=ABSENT, new=commit)
+    _remember(job, taken, {**told, "branch": branch}, also=[move], mirror=out)
+    number = Writer(job.door(job.author_env), job.repo).open_pull(branch=branch, base=job.base, title=title, body=body)
+    return {"pull": number, "branch": branch}
+
+
+def _commit(job: Job, out: Mirror, tree: str, message: str) -> str:
+    """One commit of ours on the base: nothing the agent put into commits of its own goes out but the files."""
+    who = f"{job.author.login} <{job.author.login}@users.noreply.github.com>"
+    stamp = f"{who} {int(datetime.now(UTC).timestamp())} +0000"
+    text = f"tree {tree}\nparent {job.base_sha}\nauthor {stamp}\ncommitter {stamp}\n\n{message}"
+    return out.git.text("hash-object", "-t", "commit", "-w", "--stdin", at=out.path, feed=text.encode())
+
+
+def _review(job: Job, taken: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    item = taken["item"]
+    # GitHub refuses an approval of one's own pull request; with one identity a person approves.
+    event = "COMMENT" if job.one_identity else {"approve": "APPROVE"}.get(given["verdict"], "REQUEST_CHANGES")
+    body = bodies.review(job, given, item)
+    comments = [{**comment, "side": "RIGHT"} for comment in given["comments"]]
+    writer = Writer(job.door(job.reviewer_env), job.repo)
+    writer.review(item["number"], head=item["head"], event=event, body=body, comments=comments)
+    return {"pull": item["number"], "event": event}
+
+
+def _issues(job: Job, given: Mapping[str, Any]) -> dict[str, Any]:
+    """File the issues whose title is not open yet."""
+    writer = Writer(job.door(job.author_env), job.repo)
+    known = {title.partition(" ")[2].casefold().strip() for title in job.open_issues}
+    filed = []
+    for ticket in given["issues"]:
+        if ticket["title"].casefold() in known:
+            continue
+        body = bodies.issue(job, ticket)
+        filed.append(writer.open_issue(title=ticket["title"], body=body, labels=[ticket["label"]]))
+    return {"issues": filed}
+
+
+def _remember(
+    job: Job, taken: Mapping[str, Any], told: Mapping[str, Any], *, until: str | None = None,
+    also: list[Swap] | None = None, mirror: Mirror | None = None,
+) -> None:  # fmt: skip
+    """Write the outcome into the slot's memory and the claim, in one push with whatever goes along."""
+    now = datetime.now(UTC)
+    look = ledger.from_json(taken["look"])
+    done = ended(look, told, now, kind=taken["item"]["kind"])
+    changes = [(ledger.look_ref(job.fleet, job.slot), done)]
+    if taken["claim"]:
+        claim = ledger.from_json(taken["claim"])
+        settled = replace(
+            claim, state="done", at=now, until=None, outcome=told["outcome"], reason=told["reason"][:300],
+            cost_usd=told["cost_usd"], branch=told.get("branch", ""),
+        )  # fmt: skip
+        changes.insert(0, (ledger.claim_ref(taken["item"]["key"]), settled))
+    if told["outcome"] in ACCOUNT_RESTS:
+        changes += _account(job, told, until, now)
+    ledger.swap(mirror or job.mirror(), changes, also or ())
+
+
+def ended(look: Entry, told: Mapping[str, Any], now: datetime, *, kind: str) -> Entry:
+    """A slot's memory after a run. Pure. A look that failed is not counted as one."""
+    failed = told["outcome"] in OWN_FAULT
+    looked = kind == "look" and told["outcome"] in ("published", "nothing")
+    same_day = look.at is not None and look.at.date() == now.date()
+    worked = told["outcome"] in ("published", "nothing", "idle", "watched")
+    return replace(
+        look, state="done", at=now, until=None, outcome=told["outcome"], reason=told["reason"][:300],
+        failures=look.failures + 1 if failed else 0 if worked else look.failures,
+        cost_usd=told["cost_usd"], spent_usd=(look.spent_usd if same_day else 0.0) + told["cost_usd"],
+        looked_at=now if looked else look.looked_at, looked_base=look.base if looked else look.looked_base,
+        branch=told.get("branch", ""),
+    )  # fmt: skip
+
+
+def _remember_idle(job: Job, told: Mapping[str, Any]) -> None:
+    """A run that took nothing: the slot remembers that it ran and why it ended."""
+    mirror, ref, now = job.mirror(), ledger.look_ref(job.fleet, job.slot), datetime.now(UTC)
+    old = ledger.read_local(mirror, job.fleet).looks.get(job.slot, Entry())
+    blank = replace(old, fleet=job.fleet, role=job.role, slot=job.slot, run=job.run, host=job.host, item="")
+    ledger.swap(mirror, [(ref, ended(blank, told, now, kind="none"))])
+
+
+def _account(job: Job, told: Mapping[str, Any], until: str | None, now: datetime) -> list[tuple[str, Entry]]:
+    """Rest the model's account: a limit is not a failure of the item."""
+    name = job.session["model_key"]["env"]
+    ref = ledger.account_ref(job.fleet, name)
+    old = ledger.read_local(job.mirror(), job.fleet).accounts.get(name)
+    end = datetime.fromisoformat(until) if until else now + ACCOUNT_RESTS[told["outcome"]]
+    entry = Entry(
+        oid=old.oid if old else "", fleet=job.fleet, host=job.host, run=job.run, state="resting", at=now, until=end,
+        item=name, outcome=told["outcome"], reason=told["reason"][:300],
+    )  # fmt: skip
+    return [(ref, entry)]
+
+
+def clean_up(job: Job) -> None:
+    """Drop the clone and the repositories of the run; its notes and logs stay."""
+    for folder in (job.clone.parent, job.out, job.out.with_name("scratch.git")):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
