@@ -79,7 +79,7 @@ def merge_all(plan: Plan, world: World, hands: Hands) -> list[Outcome]:
             outcome = _merge(fresh, rules, hands) if fresh else _held(candidate, "it is closed by now")
         except GitHubError as error:
             outcomes.append(_failed(candidate.pull, error))
-            if error.person or isinstance(error, RateLimitedError):
+            if error.status == 401 or isinstance(error, RateLimitedError):  # a 403 may be about one alone: workflows
                 rest = ready[n + 1 :]
                 return outcomes + [_held(p, "the merge before it was refused for all") for p in rest]
             continue
@@ -116,9 +116,10 @@ def _merge(plan: PullPlan, rules: merge.Policy, hands: Hands) -> Outcome:
     except GitHubError as error:
         # Whatever the answer was: read what became of it. A 5xx may have merged all the same (chdsbd/kodiak#397).
         fresh = _read_again(pull.number, rules, hands)
-        if fresh is None or fresh.pull.state == "MERGED":
+        if fresh and fresh.pull.state == "MERGED":
             return _merged(pull, "", detail="merged, as reading it again shows")
-        if error.status == 405 and BASE_MODIFIED in str(error) and fresh.merge and fresh.pull.head == pull.head:
+        moved = error.status == 405 and BASE_MODIFIED in str(error)
+        if moved and fresh and fresh.merge and fresh.pull.head == pull.head:
             return _merged(pull, hands.merger().merge(pull.number, head=pull.head, title=pull.title))
         if error.status in (405, 409):
             return _held(plan, f"GitHub refused: {error}")

@@ -42,6 +42,11 @@ class RateLimitedError(GitHubError):
 class GitError(FleetError):
     """A git command failed."""
 
+    def __init__(self, message: str, *, output: str = "") -> None:
+        super().__init__(message)
+        self.output = output
+        """All that git printed; the message holds one line of it."""
+
 
 class LostRaceError(GitError):
     """Somebody else moved a ref first; nothing of ours was written."""

@@ -94,7 +94,8 @@ class Git:
         except OSError as error:
             raise GitError(f"git {argv[0]}: {error.strerror}") from error
         if done.returncode not in ok:
-            raise GitError(f"git {argv[0]}: {_complaint(done)}")
+            output = (done.stderr + b"\n" + done.stdout).decode(errors="replace")
+            raise GitError(f"git {argv[0]}: {_complaint(output, done.returncode)}", output=output)
         return done
 
     def text(self, *argv: str, at: Path | None = None, feed: bytes = b"") -> str:
@@ -102,10 +103,11 @@ class Git:
         return self.run(*argv, at=at, feed=feed).stdout.decode(errors="replace").rstrip("\n")
 
 
-def _complaint(done: subprocess.CompletedProcess[bytes]) -> str:
-    lines = [line.strip() for line in (done.stderr + b"\n" + done.stdout).decode(errors="replace").splitlines()]
-    for word in ("fatal:", "error:", "remote:", "!"):
+def _complaint(output: str, code: int) -> str:
+    """The line of git's output that says most."""
+    lines = [line.strip() for line in output.splitlines() if "the remote end hung up" not in line]
+    for word in ("fatal:", "! ", "remote: error:", "error:", "remote:"):
         for line in lines:
             if line.startswith(word):
                 return line.removeprefix(word).strip()[:300]
-    return next((line for line in lines if line), f"exit code {done.returncode}")[:300]
+    return next((line for line in lines if line), f"exit code {code}")[:300]

@@ -28,6 +28,8 @@ class Sources:
     probes: Callable[[], tuple[ProbeResult, ...]]
     memory: Callable[[], int | None]
     faults: Callable[[], dict[str, str]]
+    requests: Callable[[], int]
+    """How many requests GitHub was sent so far."""
 
 
 def observe(rules: Roster, sources: Sources, *, now: datetime, host: str) -> World:

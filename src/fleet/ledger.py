@@ -17,6 +17,7 @@ VERSION = 1
 EVERYTHING = "+refs/fleet/*:refs/fleet/*"
 _WRITER = "fleet <fleet@localhost>"
 _TIMES = ("at", "until", "looked_at")
+_KINDS = {f.name: type(f.default) for f in fields(Entry) if f.name not in _TIMES}
 
 
 def claim_ref(item: str) -> str:
@@ -66,7 +67,7 @@ def sort_out(fleet: str, refs: Mapping[str, tuple[str, str]]) -> Ledger:
             continue
         try:
             found[prefix][ref.removeprefix(prefix)] = decode(oid, message)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             unreadable.append(ref)
             found[prefix][ref.removeprefix(prefix)] = Entry(oid=oid, state="unreadable")
     claims, looks, accounts, rest = found.values()
@@ -88,6 +89,14 @@ def from_json(document: Any, oid: str = "") -> Entry:  # noqa: ANN401  whatever 
     for name in _TIMES:
         if known.get(name):
             known[name] = datetime.fromisoformat(known[name]).astimezone(UTC)
+            if not 2000 <= known[name].year <= 2200:
+                raise ValueError(f"{name} is out of range")
+    # Whoever may push may write anything here: nothing that deciders would stumble over gets past.
+    for name, kind in _KINDS.items():
+        value = known.get(name, kind())
+        fits = isinstance(value, int | float) and -1e9 < value < 1e9 if kind is float else isinstance(value, kind)
+        if not fits:
+            raise ValueError(f"{name} is not what it must be")
     return Entry(oid=oid or document.get("oid", ""), **known)
 
 
@@ -95,6 +104,7 @@ def encode(entry: Entry) -> str:
     """Write one commit message: a line for people and a JSON document."""
     document = {key: value for key, value in as_json(entry).items() if key != "oid"}
     line = f"{entry.slot or 'fleet'}: {entry.item} {entry.outcome or entry.state} {entry.reason}".split("\n")[0]
+    line = "".join(char if char.isprintable() else " " for char in line)  # git takes no NUL, UTF-8 no lone surrogate
     return f"{line[:200].strip()}\n\n{json.dumps(document, sort_keys=True)}\n"
 
 

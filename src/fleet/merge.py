@@ -85,9 +85,9 @@ def _beside(pull: PullRequest, taken: Sequence[PullRequest], settings: MergeSett
     if len(taken) >= settings.per_pass:
         return Reason(code="next-pass", text=f"ready; {settings.per_pass} merges a pass, the next pass goes on")
     for other in taken:
-        if not (pull.all_files and other.all_files):
-            return Reason(code="same-file", text=f"waits for #{other.number}: too many files to compare")
-        if common := sorted(set(pull.files or ()) & set(other.files or ())):
+        if pull.files is None or other.files is None or not (pull.all_files and other.all_files):
+            return Reason(code="same-file", text=f"waits for #{other.number}: not all files can be compared")
+        if common := sorted(set(pull.files) & set(other.files)):
             return Reason(code="same-file", text=f"waits for #{other.number}, which touches {common[0]} too")
     return None
 
@@ -232,7 +232,7 @@ def _main_red(_: PullRequest, rules: Policy) -> Reason | None:
 
 RULES: tuple[Rule, ...] = (
     _repository, _open, _unread, _base_branch, _draft, _labels, _author, _title, _queue, _merged_before,
-    _change_requests, _approval, _protected_paths, _checks, _mergeable, _main_red,
+    _change_requests, _approval, _checks, _mergeable, _main_red, _protected_paths,
 )  # fmt: skip
 
 

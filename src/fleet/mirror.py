@@ -87,7 +87,7 @@ class Mirror:
                 "push", "--porcelain", "--atomic", *leases, self.remote.url, *specs, at=self.path, remote=self.remote
             )
         except GitError as error:
-            if any(word in str(error) for word in _LOST):
+            if any(word in error.output for word in _LOST):
                 raise LostRaceError(f"{swaps[0].ref} was moved by somebody else") from error
             if self._landed(swaps):
                 return

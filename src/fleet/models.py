@@ -149,9 +149,8 @@ class Snapshot:
     """Open ones, oldest first."""
     issues: tuple[Issue, ...]
     """Open ones, oldest first."""
-    requests: int = 0
-    """How many requests it took."""
     points_left: int | None = None
+    """GraphQL points left in this hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

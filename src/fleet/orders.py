@@ -82,7 +82,7 @@ def _job(site: Site, world: World, start: Start, run: str, role: RoleSettings) -
         "always": site.roster.spawn.when == "always",
         "trust": site.roster.work.trust,
         "one_identity": world.github.identities.reviewer.id == world.github.identities.author.id,
-        "author": asdict(world.github.identities.author),
+        "identities": asdict(world.github.identities),
         "author_env": site.variable("author"),
         "reviewer_env": site.variable("reviewer"),
         "brief": briefs[0].read_text(encoding="utf-8").strip(),

@@ -25,6 +25,8 @@ class Pass:
     outcomes: tuple[Outcome, ...]
     production: health.Production
     dry_run: bool
+    requests: int = 0
+    """How many requests GitHub was sent to look and decide."""
 
     @property
     def exit_code(self) -> Literal[0, 1, 2]:
@@ -56,4 +58,5 @@ def run(
         outcomes=outcomes,
         production=health.production(world.probes, github_answered=world.github is not None),
         dry_run=dry_run,
+        requests=sources.requests(),
     )

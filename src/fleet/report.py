@@ -1,18 +1,20 @@
 """Step 5: the report as one document (docs/report.schema.json). Pure; the console is made of it and of nothing else."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleet import ledger_rules, verdict
 from fleet.checks import red_check
 from fleet.models import PullRequest, Session, World
 from fleet.plans import Outcome, PullPlan, RolePlan
-from fleet.reconcile import Pass
+
+if TYPE_CHECKING:
+    from fleet.reconcile import Pass
 
 VERSION = 1
 Document = dict[str, Any]
 
 
-def document(done: Pass, *, duration_s: float) -> Document:
+def document(done: "Pass", *, duration_s: float) -> Document:
     """Say everything about one pass. Times are ISO 8601 UTC, money is US dollars."""
     world = done.world
     outcomes = {outcome.subject: outcome for outcome in done.outcomes}
@@ -63,7 +65,7 @@ def refusal(fleet: str, repo: str, started_at: str, message: str, *, dry_run: bo
     }
 
 
-def _inventory(done: Pass) -> Document:
+def _inventory(done: "Pass") -> Document:
     world, github = done.world, done.world.github
     plans = done.plan.roles
     return {
@@ -86,7 +88,7 @@ def _inventory(done: Pass) -> Document:
             "author": github.identities.author.login,
             "reviewer": github.identities.reviewer.login,
         },
-        "github_requests": github.requests if github else None,
+        "github_requests": done.requests,
         "ledger_read": world.ledger is not None,
         "spent_today_usd": round(ledger_rules.spent_today(world.ledger, world.now), 4) if world.ledger else None,
         "budget_per_day_usd": world.roster.budget_per_day_usd,
@@ -152,7 +154,7 @@ def _why_ready(pull: PullRequest) -> str:
     return f"approved by {', '.join(approvers)} on {pull.head[:7]}, checks are good"
 
 
-def _errors(done: Pass) -> list[Document]:
+def _errors(done: "Pass") -> list[Document]:
     found = [{"step": p.step, "subject": None, "message": p.message, "person": p.person} for p in done.problems]
     for plan in done.plan.roles:
         if plan.reason.code == "fault":

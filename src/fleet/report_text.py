@@ -94,8 +94,8 @@ def note(report: Document) -> str:
         parts.append(f"author {who['author']}, reviewer {who['reviewer']}, coordinator {who['coordinator']}")
     if inventory["spent_today_usd"] is not None:
         parts.append(f"spent today ${inventory['spent_today_usd']:.2f} of ${inventory['budget_per_day_usd']:.2f}")
-    if inventory["github_requests"] is not None:
-        parts.append(f"{inventory['github_requests']} GitHub requests")
+    asked = inventory["github_requests"]
+    parts.append(f"{asked} GitHub request{'' if asked == 1 else 's'}")
     return " · ".join([*parts, f"{'dry run, ' if report['dry_run'] else ''}took {report['duration_s']:.1f} s"])
 
 

@@ -15,6 +15,8 @@ from fleet.errors import RosterError
 from fleet.settings import RoleSettings, Roster
 
 FLEET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
+KEPT_NAMES = ("claim", "good", "revert")
+"""Parts of the ledger that all fleets of a repository share."""
 ROLE_KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -116,6 +118,8 @@ def _sense(roster: Roster) -> typing.Iterator[tuple[Path_, str]]:
     """Yield what types cannot say: names, URLs, keys that only go together."""
     if not FLEET_NAME.fullmatch(roster.fleet):
         yield ("fleet",), f'"{roster.fleet}" must be lower-case letters, digits and dashes, at most 31'
+    if roster.fleet in KEPT_NAMES:
+        yield ("fleet",), f'"{roster.fleet}" is a name that fleet keeps for itself'
     if not _REPO.fullmatch(roster.repo):
         yield ("repo",), f'"{roster.repo}" must be owner/name'
     if not roster.roles:

@@ -3,16 +3,18 @@
 import functools
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from fleet import ledger, probes, roster
+from fleet.github.door import Door
 from fleet.github.reader import Reader, whoami
 from fleet.identities import cached
 from fleet.inventory import Sources
 from fleet.mirror import throwaway
 from fleet.models import Actor, Ledger, Snapshot
-from fleet.site import WHO, Site
+from fleet.site import WHO, Site, Who
 from fleet.spawners import Spawner
 
 
@@ -20,12 +22,18 @@ def sources(site: Site, spawner: Spawner, *, deadline: float, dry_run: bool) -> 
     """The real sources of a site. A dry run keeps nothing, not even the ledger's objects."""
     required = site.roster.merge.checks == "required"
 
+    doors: list[Door] = []
+
+    def door(who: Who) -> Door:
+        doors.append(site.door(who, deadline))
+        return doors[-1]
+
     @functools.cache
     def reader() -> Reader:
-        return Reader(site.door("coordinator", deadline), site.roster.repo)
+        return Reader(door("coordinator"), site.roster.repo)
 
     def github() -> Snapshot:
-        return reader().snapshot(site.roster.base, _identities(site, deadline, keep=not dry_run))
+        return reader().snapshot(site.roster.base, _identities(site, door, keep=not dry_run))
 
     def remembered() -> Ledger:
         if not dry_run:
@@ -42,6 +50,7 @@ def sources(site: Site, spawner: Spawner, *, deadline: float, dry_run: bool) -> 
         probes=lambda: probes.ask_all(site.roster.health),
         memory=free_memory,
         faults=lambda: faults(site),
+        requests=lambda: sum(door.requests for door in doors),
     )
 
 
@@ -75,12 +84,12 @@ def free_memory() -> int | None:
     return None
 
 
-def _identities(site: Site, deadline: float, *, keep: bool) -> dict[str, Actor]:
+def _identities(site: Site, door: Callable[[Who], Door], *, keep: bool) -> dict[str, Actor]:
     """The author and the reviewer where their token is another one than the coordinator's."""
     known: dict[str, Actor] = {}
     for who in WHO[1:]:
         token = site.env.get(site.variable(who), "").strip()
         if token and token != site.token("coordinator"):
-            ask = lambda who=who: whoami(site.door(who, deadline))  # noqa: E731
+            ask = lambda who=who: whoami(door(who))  # noqa: E731
             known[who] = cached(site.home / "identities.json", site.urls.api, token, ask, keep=keep)
     return known

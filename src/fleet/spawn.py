@@ -59,7 +59,7 @@ def plan(world: World) -> tuple[RolePlan, ...]:
     for one in sorted(demands, key=_urgency):
         limit = _through_gates(one, world)
         limit = _fit(limit, sessions, dollars, one, world)
-        starts = _starts(one, limit.more)
+        starts = _starts(one, limit.more, world)
         sessions -= len(starts)
         dollars -= len(starts) * cost(one.role)
         plans[one.key] = RolePlan(
@@ -105,7 +105,8 @@ def _nothing_desired(demand: Demand, _: World) -> Limit | None:
     if demand.running > demand.role.count:
         text = f"{demand.running} run, {demand.role.count} desired; none is stopped"
         return Limit(more=0, reason=Reason(code="full", text=text))
-    return None if demand.free else Limit(more=0, reason=Reason(code="full", text="every slot runs"))
+    full = not demand.free or demand.running == demand.role.count
+    return Limit(more=0, reason=Reason(code="full", text="every slot runs")) if full else None
 
 
 def _paused(demand: Demand, world: World) -> Limit | None:
@@ -157,9 +158,10 @@ def _just_ran(demand: Demand, world: World) -> Limit | None:
     """With ``when: always`` only: keeps a session that ends at once from being started over and over."""
     if world.roster.spawn.when != "always":
         return None
-    fresh = {s.slot for s in world.sessions or () if _is_fresh(s, world)}
+    fresh = _fresh(world)
     more = sum(slot.name not in fresh for slot in demand.free)
-    return Limit(more=more, reason=Reason(code="just-ran", text="it ran less than four minutes ago")) if fresh else None
+    reason = Reason(code="just-ran", text="it ran less than four minutes ago")
+    return Limit(more=more, reason=reason) if more < len(demand.free) else None
 
 
 def _has_work(demand: Demand, world: World) -> Limit | None:
@@ -169,9 +171,9 @@ def _has_work(demand: Demand, world: World) -> Limit | None:
         return _sentinel(world)
     more = min(len(demand.free), len(demand.items) + len(demand.may_look))
     if demand.role.mode == "reviewer":
-        text = (
-            f"{len(demand.items)} pull requests wait for a review" if demand.items else "nothing waits for a reviewer"
-        )
+        n = len(demand.items)
+        waits = f"{n} pull requests wait for a review" if n > 1 else "1 pull request waits for a review"
+        text = waits if n else "nothing waits for a reviewer"
         return Limit(more=more, reason=Reason(code="work" if more else "no-work", text=text))
     if not more:
         return Limit(more=0, reason=Reason(code="rest", text=demand.rests or "nothing waits for it"))
@@ -180,9 +182,13 @@ def _has_work(demand: Demand, world: World) -> Limit | None:
 
 def _sentinel(world: World) -> Limit:
     state = production(world.probes, github_answered=world.github is not None)
+    noted = world.ledger.down if world.ledger else None
+    if state is Production.DOWN and noted and noted.at:
+        text = f"production is down, noted at {noted.at:%H:%M}"
+        return Limit(more=0, reason=Reason(code="no-work", text=text))
     if state is Production.DOWN:
         return Limit(more=1, reason=Reason(code="work", text="production is down"))
-    if state is Production.UP and world.ledger and world.ledger.down:
+    if state is Production.UP and noted:
         return Limit(more=1, reason=Reason(code="work", text="production is up again: the outage is over"))
     return Limit(more=0, reason=Reason(code="no-work", text=f"production is {state.value}"))
 
@@ -194,7 +200,9 @@ GATES: tuple[Gate, ...] = (
 
 def _through_gates(demand: Demand, world: World) -> Limit:
     """The lowest number any gate allows, with the reason of the first one that does; nothing is asked after a zero."""
-    limit = Limit(more=len(demand.free), reason=Reason(code="start", text="its slots are free"))
+    # Sessions of a slot that a smaller count took away still count.
+    missing = max(0, min(len(demand.free), demand.role.count - demand.running))
+    limit = Limit(more=missing, reason=Reason(code="start", text="its slots are free"))
     for gate in GATES:
         found = gate(demand, world)
         if found and (found.more < limit.more or limit.reason.code == "start"):
@@ -235,9 +243,10 @@ def _fit(limit: Limit, sessions: float, dollars: float, demand: Demand, world: W
     return limit
 
 
-def _starts(demand: Demand, more: int) -> tuple[Start, ...]:
-    """Fill free slots from the lowest number up, those that may look before those that rest."""
-    by_use = sorted(demand.free, key=lambda slot: (slot.name not in demand.may_look, slot.n))[:more]
+def _starts(demand: Demand, more: int, world: World) -> tuple[Start, ...]:
+    """Fill free slots from the lowest number up, those that may look before those that rest or just ran."""
+    fresh = _fresh(world) if world.roster.spawn.when == "always" else frozenset()
+    by_use = sorted(demand.free, key=lambda s: (s.name in fresh, s.name not in demand.may_look, s.n))[:more]
     starts = []
     for slot in sorted(by_use, key=lambda slot: slot.n):
         turn = slot.n % len(demand.items) if demand.items else 0
@@ -266,6 +275,10 @@ def _rests(slot: Slot, world: World) -> str:
     entry = world.ledger.looks.get(slot.name)
     pause = ledger_rules.resting(entry, world.github.base.sha, world.roster.spawn.rest, world.now)
     return pause.why if pause else ""
+
+
+def _fresh(world: World) -> frozenset[str]:
+    return frozenset(s.slot for s in world.sessions or () if _is_fresh(s, world))
 
 
 def _is_fresh(session: Session, world: World) -> bool:

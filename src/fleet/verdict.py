@@ -1,11 +1,13 @@
 """Healthy, degraded or broken: the seeds' definitions over one pass; what cannot be known is left out. Pure."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from fleet import work
 from fleet.health import Production
-from fleet.reconcile import Pass
+
+if TYPE_CHECKING:
+    from fleet.reconcile import Pass
 
 State = Literal["healthy", "degraded", "broken"]
 NEAR = 0.8
@@ -15,17 +17,19 @@ LONG_QUEUE = 10
 MANY_CONFLICTS = 3
 
 
-def judge(done: Pass) -> tuple[State, tuple[str, ...]]:
+def judge(done: "Pass") -> tuple[State, tuple[str, ...]]:
     """The verdict, and what a person should know, worst first."""
     broken = tuple(_broken(done))
     degraded = tuple(_degraded(done))
     return "broken" if broken else "degraded" if degraded else "healthy", broken + degraded
 
 
-def _broken(done: Pass) -> Iterator[str]:
+def _broken(done: "Pass") -> Iterator[str]:
     if done.production is Production.DOWN:
         failed = next(probe for probe in done.world.probes if not probe.ok)
-        yield f"production is down: {failed.url} ({failed.detail})"
+        known = done.world.ledger.down if done.world.ledger else None
+        since = f" since {known.at:%H:%M}" if known and known.at else ""
+        yield f"production is down{since}: {failed.url} ({failed.detail})"
     for problem in done.problems:
         if problem.person:
             yield problem.message
@@ -34,7 +38,7 @@ def _broken(done: Pass) -> Iterator[str]:
         yield f"no session could be started: {tried[0].detail}"
 
 
-def _degraded(done: Pass) -> Iterator[str]:
+def _degraded(done: "Pass") -> Iterator[str]:
     for problem in done.problems:
         if not problem.person:
             yield problem.message
@@ -50,7 +54,7 @@ def _degraded(done: Pass) -> Iterator[str]:
     yield from _trouble_in_world(done)
 
 
-def _trouble_in_world(done: Pass) -> Iterator[str]:
+def _trouble_in_world(done: "Pass") -> Iterator[str]:
     wanted = sum(plan.wanted for plan in done.plan.roles)
     started = sum(o.result in ("started", "taken") for o in done.outcomes)
     running = sum(plan.running for plan in done.plan.roles) + (wanted if done.dry_run else started)
@@ -58,7 +62,7 @@ def _trouble_in_world(done: Pass) -> Iterator[str]:
         yield f"{running} of {wanted} wanted sessions run"
     backing = [plan.role for plan in done.plan.roles if plan.reason.code == "back-off"]
     if backing:
-        yield f"{', '.join(backing)} keep failing; `fleet logs` shows why"
+        yield f"sessions of {', '.join(backing)} fail again and again; `fleet logs SLOT` shows why"
     red = [plan for plan in done.plan.pulls if any(r.code == "main-red" for r in plan.reasons)]
     if red and done.world.github:
         yield f"{done.world.github.base.branch} is red, nothing is merged until it is mended"

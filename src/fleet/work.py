@@ -38,7 +38,7 @@ def reviews(github: Snapshot, ledger: Ledger, now: datetime) -> tuple[Item, ...]
     for pull in github.pulls:
         claim = ledger.claims.get(f"pr-{pull.number}")
         attempts = claim.attempt if claim and claim.head == pull.head else 0  # a new head is a new review
-        if wants_review(pull, github.identities, github.base.branch) and _free(claim, pull.head, attempts, now):
+        if wants_review(pull, github.identities, github.base.branch) and available(claim, pull.head, attempts, now):
             found.append(
                 Item(key=f"pr-{pull.number}", kind="review", number=pull.number, title=pull.title, head=pull.head)
             )
@@ -65,7 +65,7 @@ def issues(role: RoleSettings, roster: Roster, github: Snapshot, ledger: Ledger,
             continue
         claim, seen = ledger.claims.get(f"issue-{issue.number}"), issue.updated_at.isoformat()
         in_flight = claim is not None and claim.pull in open_pulls and claim.pull > 0
-        if not in_flight and _free(claim, seen, claim.attempt if claim else 0, now):
+        if not in_flight and available(claim, seen, claim.attempt if claim else 0, now):
             found.append(
                 Item(key=f"issue-{issue.number}", kind="issue", number=issue.number, title=issue.title, seen=seen)
             )
@@ -86,7 +86,7 @@ def may_be_trusted(issue: Issue, roster: Roster, identities: Identities) -> bool
     return roster.work.trust == "writers" and issue.association in _INSIDE
 
 
-def _free(claim: Entry | None, version: str, attempts: int, now: datetime) -> bool:
+def available(claim: Entry | None, version: str, attempts: int, now: datetime) -> bool:
     """Whether nobody holds an item, it was not dealt with as it stands, and it has not been tried too often."""
     if held(claim, now):
         return False

@@ -98,7 +98,7 @@ class Door:
             raise GitHubError("the pass has run out of time; GitHub was not asked")
         self.requests += 1
         try:
-            return self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
+            headers, answer = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
         except RateLimitExceededException as error:
             raise _rate_limited(error.headers or {}) from error
         except GithubException as error:
@@ -107,6 +107,11 @@ class Door:
             raise GitHubError("GitHub did not answer in time") from error
         except (requests.RequestException, RuntimeError, AssertionError) as error:
             raise GitHubError(f"GitHub was not reached: {_brief(error)}") from error
+        except ValueError as error:
+            raise GitHubError("GitHub's answer was cut short: it is no whole JSON") from error
+        if isinstance(answer, dict) and isinstance(answer.get("data"), str):  # how PyGithub hands on what is no JSON
+            raise GitHubError("GitHub did not answer with JSON; is GITHUB_API_URL right?", person=True)
+        return headers, answer
 
     def _named(self, error: GithubException, verb: str, path: str) -> GitHubError:
         data = error.data if isinstance(error.data, dict) else {}

@@ -46,7 +46,6 @@ class Reader:
             base=first["base"],
             pulls=tuple(pulls),
             issues=tuple(issues),
-            requests=self.door.requests,
             points_left=first["points_left"],
         )
 

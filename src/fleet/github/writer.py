@@ -3,6 +3,7 @@
 from typing import Any
 
 from fleet.errors import GitHubError
+from fleet.github import texts
 from fleet.github.door import Door
 
 MARKER = "<!-- fleet:1 {} -->"
@@ -13,6 +14,7 @@ class Writer:
 
     def __init__(self, door: Door, repo: str) -> None:
         self.door = door
+        self.repo = repo
         self.path = f"/repos/{repo}"
         self.owner = repo.split("/")[0]
 
@@ -56,6 +58,18 @@ class Writer:
             self.door.write(
                 "POST", f"{self.path}/pulls/{number}/reviews", {**draft, "comments": [], "body": f"{body}\n\n{notes}"}
             )
+
+    def has_reviewed(self, number: int, head: str, reviewer: str) -> bool:
+        """Whether this reviewer (by id) has given an opinion on exactly this commit. Raises GitHubError."""
+        found = texts.pull(self.door, self.repo, number)
+        reviews = found.pull.reviews if found else ()
+        return any(r.author is not None and r.author.id == reviewer and r.commit == head for r in reviews)
+
+    def issues_that_hold(self, text: str) -> list[str]:
+        """Titles of the newest hundred issues whose body holds a text. Raises GitHubError."""
+        query = {"state": "all", "sort": "created", "direction": "desc", "per_page": 100}
+        found = self.door.read(f"{self.path}/issues", query)
+        return [issue["title"] for issue in found if text in (issue.get("body") or "")]
 
     def permission(self, login: str) -> str:
         """What an account may do here: admin, write, read or none. Raises GitHubError."""

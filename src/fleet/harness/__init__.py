@@ -4,7 +4,7 @@ A harness says how its agent is started (``plan``) and what its output means (``
 nothing itself: the supervisor does, with nothing of our environment and, but for the model's key, no secret.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +27,8 @@ class Brief:
     system_file: Path
     settings: Mapping[str, Any]
     """The role's ``session`` keys."""
-    schema: Mapping[str, Any]
+    schema: Callable[[], Mapping[str, Any]]
+    """The JSON schema of the answer."""
     mark: Mapping[str, str]
     """Variables that every process of this session carries, so that none of them can hide."""
     path: str

@@ -59,7 +59,7 @@ class Claude:
             "--tools", ",".join(tools), "--allowedTools", ",".join(allowed),
             "--session-id", str(uuid.uuid5(uuid.NAMESPACE_URL, brief.run)),
             "--append-system-prompt-file", str(brief.system_file),
-            "--json-schema", json.dumps(brief.schema),
+            "--json-schema", json.dumps(brief.schema()),
         ]  # fmt: skip
         variable = settings["model_key"]["env"]
         key = Key(secret=variable, way="fd", name=KEY_DESCRIPTORS.get(variable, API_KEY_DESCRIPTOR))
@@ -87,15 +87,16 @@ class Claude:
 
 def classify(result: Mapping[str, Any], events: list[Mapping[str, Any]]) -> tuple[str, str, datetime | None]:
     """Name what a result event means: outcome, reason, and until when a limit lasts. Order as measured."""
-    said = str(result.get("result") or result.get("errors") or "")[:300]
+    errors = result.get("errors")
+    said = str(result.get("result") or ("; ".join(map(str, errors)) if isinstance(errors, list) else ""))[:300]
     by_subtype = {
         "error_max_turns": "turn-limit",
         "error_max_budget_usd": "budget",
         "error_max_structured_output_retries": "bad-output",
         "error_during_execution": "crash",
     }
-    if result.get("subtype") in by_subtype:
-        return by_subtype[result["subtype"]], said, None
+    if (subtype := str(result.get("subtype"))) in by_subtype:
+        return by_subtype[subtype], said, None
     if str(result.get("terminal_reason", "")).startswith("aborted"):
         return "crash", said, None
     if result.get("is_error"):
@@ -108,8 +109,8 @@ def classify(result: Mapping[str, Any], events: list[Mapping[str, Any]]) -> tupl
 def _api_error(
     result: Mapping[str, Any], events: list[Mapping[str, Any]], said: str
 ) -> tuple[str, str, datetime | None]:
-    rejected = [e["rate_limit_info"] for e in events if e.get("type") == "rate_limit_event" and "rate_limit_info" in e]
-    limits = [info for info in rejected if info.get("status") == "rejected"]
+    told = [e.get("rate_limit_info") for e in events if e.get("type") == "rate_limit_event"]
+    limits = [info for info in told if isinstance(info, dict) and info.get("status") == "rejected"]
     status = result.get("api_error_status")
     if result.get("api_error") == "usage_limit_reached" or limits or "hit your" in said:
         at = limits[-1].get("resetsAt") if limits else None

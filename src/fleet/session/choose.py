@@ -1,20 +1,21 @@
 """Which item a session takes: read again, judged, claimed by compare-and-swap, so that two never hold one item."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from fleet import ledger, work
 from fleet.errors import LostRaceError
-from fleet.github import texts
-from fleet.github.door import Door
-from fleet.github.texts import IssueText, PullText
-from fleet.github.writer import Writer
 from fleet.ledger_rules import held, spent
 from fleet.mirror import Mirror
 from fleet.models import Actor, Entry, Ledger
 from fleet.plans import Item
 from fleet.session.job import Job
+
+if TYPE_CHECKING:
+    from fleet.github.texts import IssueText, PullText
 
 WRITES = frozenset({"admin", "maintain", "write"})
 """Permissions that let somebody's words be acted on (GET /repos/{o}/{r}/collaborators/{u}/permission)."""
@@ -27,17 +28,30 @@ class Taken:
     item: Item
     claim: Entry | None
     look: Entry
-    issue: IssueText | None = None
-    pull: PullText | None = None
+    issue: "IssueText | None" = None
+    pull: "PullText | None" = None
+
+
+class Repository:
+    """The texts on GitHub; made, and PyGithub imported, only when there is an item to read."""
+
+    def __init__(self, job: Job) -> None:
+        from fleet.github import texts
+        from fleet.github.writer import Writer
+
+        door = job.door(job.reviewer_env if job.mode == "reviewer" else job.author_env)
+        self.pull = functools.partial(texts.pull, door, job.repo)
+        self.issue = functools.partial(texts.issue, door, job.repo)
+        self.permission = Writer(door, job.repo).permission
 
 
 class Chooser:
     """Takes the first item that is still good. ``clock`` gives aware UTC times."""
 
-    def __init__(self, job: Job, mirror: Mirror, door: Door, clock: Callable[[], datetime] | None = None) -> None:
+    def __init__(self, job: Job, mirror: Mirror, clock: Callable[[], datetime] | None = None) -> None:
         self.job = job
         self.mirror = mirror
-        self.door = door
+        self.repository = functools.cache(lambda: Repository(job))
         self.clock = clock or (lambda: datetime.now(UTC))
         self.ledger: Ledger = ledger.read_local(mirror, job.fleet)
 
@@ -53,36 +67,36 @@ class Chooser:
         return None
 
     def _review(self, item: Item) -> Taken | None:
-        found = texts.pull(self.door, self.job.repo, item.number)
-        if found is None or found.pull.state != "OPEN" or found.pull.draft or found.pull.unread:
+        found = self.repository().pull(item.number)
+        if found is None or found.pull.state != "OPEN":
             return None
+        if not work.wants_review(found.pull, self.job.identities, self.job.base):
+            return None  # somebody has reviewed it since the pass looked
         return self._claim(replace(item, head=found.pull.head, title=found.pull.title), pull=found)
 
     def _issue(self, item: Item) -> Taken | None:
-        found = texts.issue(self.door, self.job.repo, item.number)
+        found = self.repository().issue(item.number)
         if found is None or not found.open or found.labels & work.HANDS_OFF:
             return None
         item = replace(item, seen=found.updated_at.isoformat(), title=found.title)
-        if not trusted(found, self.job.trust, self.job.author, self._may_write):
+        if not trusted(found, self.job.trust, self.job.identities.author, self._may_write):
             self._refuse(item)
             return None
         return self._claim(item, issue=found)
 
     def _may_write(self, who: Actor | None) -> bool:
-        return who is not None and Writer(self.door, self.job.repo).permission(who.login) in WRITES
+        return who is not None and self.repository().permission(who.login) in WRITES
 
-    def _claim(self, item: Item, *, issue: IssueText | None = None, pull: PullText | None = None) -> Taken | None:
+    def _claim(self, item: Item, *, issue: "IssueText | None" = None, pull: "PullText | None" = None) -> Taken | None:
         """Swap the claim and this slot's memory in one push; None when somebody holds it or was faster."""
         ref, now = ledger.claim_ref(item.key), self.clock()
         old = self.ledger.claims.get(item.key)
-        if held(old, now):
-            return None
         again = old is not None and (item.kind == "issue" or old.head == item.head)
-        attempt = old.attempt + 1 if old and again else 1
-        if attempt > work.ATTEMPTS:
+        attempts = old.attempt if old and again else 0
+        if not work.available(old, item.head or item.seen, attempts, now):
             return None
         claim = replace(
-            self._entry(item, "taken"), oid=old.oid if old else "", attempt=attempt, until=self.job.until,
+            self._entry(item, "taken"), oid=old.oid if old else "", attempt=attempts + 1, until=self.job.until,
             branch=self.job.branch(item.key) if item.kind == "issue" else "", cost_usd=self._reserve(),
         )  # fmt: skip
         look_ref, look = self._look(item)
@@ -133,7 +147,7 @@ class Chooser:
         return float(self.job.session["budget_usd"]) if self.job.session["harness"] == "claude" else 0.0
 
 
-def trusted(issue: IssueText, trust: str, author: Actor, may_write: Callable[[Actor | None], bool]) -> bool:
+def trusted(issue: "IssueText", trust: str, author: Actor, may_write: Callable[[Actor | None], bool]) -> bool:
     """Whether an issue's text may be acted on.
 
     It is, when all who wrote on title or body may write to the repository, or when such a person labelled it

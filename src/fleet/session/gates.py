@@ -14,7 +14,11 @@ MOST_FILES = 60
 MOST_LINES = 1_500
 """Larger changes are refused in review anyway; the agent is asked for one topic."""
 MARKER = "<!-- fleet:"
-_CLOSES = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?)\b:?\s+(?:[\w.-]+/[\w.-]+)?#(\d+)", re.IGNORECASE)
+_CLOSES = re.compile(
+    r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?)\b:?\s+"
+    r"(?:(?:[\w.-]+/[\w.-]+)?#|GH-|https?://[^\s/]+/[\w.-]+/[\w.-]+/(?:issues|pull)/)(\d+)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +55,7 @@ def _size(work: Work) -> str | None:
 
 def _paths(work: Work) -> str | None:
     for path, _ in work.changes:
-        if any(ord(char) < 32 for char in path) or "\udc80" <= max(path) <= "\udcff":
+        if any(ord(char) < 32 or "\udc80" <= char <= "\udcff" for char in path):
             return f"{path!r} is not a file name that people can read"
         if is_protected(path) and not any(fnmatchcase(path, pattern) for pattern in work.may_change):
             return f"{path} is protected; this role may not change it"

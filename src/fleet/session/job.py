@@ -1,19 +1,22 @@
 """What a stage of a run is told: JSON on stdin, made of an order. And the run's folder, where stages leave notes."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleet.errors import ConfigError
 from fleet.git import Git, Remote
-from fleet.github.door import Door
 from fleet.mirror import Mirror
-from fleet.models import Actor
+from fleet.models import Actor, Identities
 from fleet.plans import Item
+
+if TYPE_CHECKING:
+    from fleet.github.door import Door
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ class Job:
     always: bool
     trust: str
     one_identity: bool
-    author: Actor
+    identities: Identities
     author_env: str
     reviewer_env: str
     brief: str
@@ -71,8 +74,10 @@ class Job:
         """The branch of this run's pull request; named by code, so that a successor finds it after a crash."""
         return f"{self.role}/{item}-{self.run[-8:]}"
 
-    def door(self, variable: str) -> Door:
-        """GitHub's API as one identity. Raises ConfigError."""
+    def door(self, variable: str) -> "Door":
+        """GitHub's API as one identity; PyGithub is imported only when asked for. Raises ConfigError."""
+        from fleet.github.door import Door
+
         return Door(self.api, self._token(variable), name=variable)
 
     def mirror(self, path: Path | None = None) -> Mirror:
@@ -83,8 +88,6 @@ class Job:
     @property
     def git(self) -> Git:
         """Git without any credential."""
-        import os
-
         return Git(env=dict(os.environ), timeout=120)
 
     def _token(self, variable: str) -> str:
@@ -120,6 +123,6 @@ def read_job() -> Job:
             "run_dir": Path(raw["run_dir"]),
             "until": datetime.fromisoformat(raw["until"]),
             "items": tuple(Item(**item) for item in raw["items"]),
-            "author": Actor(**raw["author"]),
+            "identities": Identities(**{who: Actor(**account) for who, account in raw["identities"].items()}),
         }
     )

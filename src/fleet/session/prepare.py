@@ -3,13 +3,15 @@
 import os
 import sys
 import traceback
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from fleet import ledger
 from fleet.errors import FleetError
 from fleet.harness import Brief, harnesses
 from fleet.mirror import Mirror
-from fleet.session import answer, commands, prompt, watch, workspace
+from fleet.session import commands, prompt, watch, workspace
 from fleet.session.choose import Chooser, Taken
 from fleet.session.job import Job, read_job
 from fleet.spawners.processes import MARK
@@ -40,8 +42,7 @@ def prepare(job: Job) -> None:
     if job.mode == "sentinel":
         watch.watch(job, mirror)
         return
-    door = job.door(job.reviewer_env if job.mode == "reviewer" else job.author_env)
-    taken = Chooser(job, mirror, door).take()
+    taken = Chooser(job, mirror).take()
     if taken is None:
         job.note("failure.json", {"outcome": "idle", "reason": "nothing was left to take"})
         return
@@ -109,7 +110,7 @@ def _plan(job: Job, taken: Taken) -> None:
         prompt_file=work / "prompt.md",
         system_file=work / "system.md",
         settings=job.session,
-        schema=answer.schema(job.mode),
+        schema=lambda: answer_schema(job.mode),
         mark=mark,
         path=os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin"),
         model_api=job.model_api,
@@ -128,6 +129,13 @@ def _plan(job: Job, taken: Taken) -> None:
             "key": asdict(plan.key) if plan.key else None,
         },
     )
+
+
+def answer_schema(mode: str) -> Mapping[str, Any]:
+    """The JSON schema of a mode's answer; pydantic is imported only for an agent that can be held to one."""
+    from fleet.session.answer import schema
+
+    return schema(mode)
 
 
 if __name__ == "__main__":

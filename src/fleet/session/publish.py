@@ -9,17 +9,19 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleet import ledger
 from fleet.errors import FleetError, LostRaceError
-from fleet.github.writer import Writer
 from fleet.ledger_rules import OWN_FAULT
 from fleet.mirror import ABSENT, Mirror, Swap
 from fleet.models import Entry
 from fleet.session import bodies
 from fleet.session.check import agent_outcome
 from fleet.session.job import Job, read_job
+
+if TYPE_CHECKING:
+    from fleet.github.writer import Writer
 
 ACCOUNT_RESTS = {"usage-limit": timedelta(hours=1), "auth": timedelta(hours=1), "billing": timedelta(hours=1)}
 """Outcomes that rest the model's account, and for how long when it was not said."""
@@ -64,27 +66,44 @@ def publish(job: Job, verdict: Mapping[str, Any]) -> dict[str, Any]:
         "reason": verdict.get("reason", ""),
         "cost_usd": verdict.get("cost_usd") or 0.0,
         "item": taken.get("item", {}).get("key", ""),
+        "until": verdict.get("until"),
     }
+    again = _again(job)
     if not taken:
         _remember_idle(job, told)
         return told
     if verdict["outcome"] != "publish":
-        _remember(job, taken, told, until=verdict.get("until"))
+        _remember(job, taken, told, again=again)
         return told
     told["outcome"] = "published"
-    kind = taken["item"]["kind"]
-    if kind == "review":
-        told |= _review(job, taken, verdict["answer"])
-        _remember(job, taken, told)
+    if taken["item"]["kind"] == "review":
+        told |= _review(job, taken, verdict["answer"], again=again)
+        _remember(job, taken, told, again=again)
     elif job.mode == "thinker":
-        told |= _issues(job, verdict["answer"])
-        _remember(job, taken, told)
+        told |= _issues(job, verdict["answer"], again=again)
+        _remember(job, taken, told, again=again)
     else:
-        told |= _pull_request(job, taken, verdict, told)
+        told |= _pull_request(job, taken, verdict, told, again=again)
     return told
 
 
-def _pull_request(job: Job, taken: Mapping[str, Any], verdict: Mapping[str, Any], told: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def _again(job: Job) -> bool:
+    """Whether this stage was begun before: then each effect is looked for before it is made once more."""
+    if job.noted("publishing.json"):
+        return True
+    job.note("publishing.json", {"run": job.run})
+    return False
+
+
+def _is_written(job: Job) -> bool:
+    """Whether the outcome of this run stands in the ledger."""
+    look = ledger.read(job.mirror(), job.fleet).looks.get(job.slot)
+    return look is not None and look.run == job.run and look.state == "done"
+
+
+def _pull_request(
+    job: Job, taken: Mapping[str, Any], verdict: Mapping[str, Any], told: Mapping[str, Any], *, again: bool
+) -> dict[str, Any]:
     """One commit, one push with the claim, one pull request."""
     item, given = taken["item"], verdict["answer"]
     branch = job.branch(item["key"])
@@ -93,34 +112,46 @@ def _pull_request(job: Job, taken: Mapping[str, Any], verdict: Mapping[str, Any]
     out = job.mirror(job.out)
     commit = _commit(job, out, verdict["tree"], f"{title}\n\n{body}")
     move = Swap(ref=f"refs/heads/{branch}", old=ABSENT, new=commit)
-    _remember(job, taken, {**told, "branch": branch}, also=[move], mirror=out)
-    number = Writer(job.door(job.author_env), job.repo).open_pull(branch=branch, base=job.base, title=title, body=body)
+    _remember(job, taken, {**told, "branch": branch}, again=again, branch=(out, move))
+    number = _writer(job, job.author_env).open_pull(branch=branch, base=job.base, title=title, body=body)
     return {"pull": number, "branch": branch}
+
+
+def _writer(job: Job, variable: str) -> "Writer":
+    """PyGithub is imported only when there is something to publish."""
+    from fleet.github.writer import Writer
+
+    return Writer(job.door(variable), job.repo)
 
 
 def _commit(job: Job, out: Mirror, tree: str, message: str) -> str:
     """One commit of ours on the base: nothing the agent put into commits of its own goes out but the files."""
-    who = f"{job.author.login} <{job.author.login}@users.noreply.github.com>"
+    login = job.identities.author.login
+    who = f"{login} <{login}@users.noreply.github.com>"
     stamp = f"{who} {int(datetime.now(UTC).timestamp())} +0000"
     text = f"tree {tree}\nparent {job.base_sha}\nauthor {stamp}\ncommitter {stamp}\n\n{message}"
     return out.git.text("hash-object", "-t", "commit", "-w", "--stdin", at=out.path, feed=text.encode())
 
 
-def _review(job: Job, taken: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def _review(job: Job, taken: Mapping[str, Any], given: Mapping[str, Any], *, again: bool) -> dict[str, Any]:
     item = taken["item"]
     # GitHub refuses an approval of one's own pull request; with one identity a person approves.
     event = "COMMENT" if job.one_identity else {"approve": "APPROVE"}.get(given["verdict"], "REQUEST_CHANGES")
     body = bodies.review(job, given, item)
     comments = [{**comment, "side": "RIGHT"} for comment in given["comments"]]
-    writer = Writer(job.door(job.reviewer_env), job.repo)
+    writer = _writer(job, job.reviewer_env)
+    if again and writer.has_reviewed(item["number"], item["head"], job.identities.reviewer.id):
+        return {"pull": item["number"], "event": event}
     writer.review(item["number"], head=item["head"], event=event, body=body, comments=comments)
     return {"pull": item["number"], "event": event}
 
 
-def _issues(job: Job, given: Mapping[str, Any]) -> dict[str, Any]:
+def _issues(job: Job, given: Mapping[str, Any], *, again: bool) -> dict[str, Any]:
     """File the issues whose title is not open yet."""
-    writer = Writer(job.door(job.author_env), job.repo)
+    writer = _writer(job, job.author_env)
     known = {title.partition(" ")[2].casefold().strip() for title in job.open_issues}
+    if again:
+        known |= {title.casefold().strip() for title in writer.issues_that_hold(job.run)}
     filed = []
     for ticket in given["issues"]:
         if ticket["title"].casefold() in known:
@@ -131,10 +162,12 @@ def _issues(job: Job, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _remember(
-    job: Job, taken: Mapping[str, Any], told: Mapping[str, Any], *, until: str | None = None,
-    also: list[Swap] | None = None, mirror: Mirror | None = None,
+    job: Job, taken: Mapping[str, Any], told: Mapping[str, Any], *, again: bool,
+    branch: tuple[Mirror, Swap] | None = None,
 ) -> None:  # fmt: skip
-    """Write the outcome into the slot's memory and the claim, in one push with whatever goes along."""
+    """Write the outcome into the slot's memory and the claim, in one push with the branch that goes along."""
+    if again and _is_written(job):
+        return
     now = datetime.now(UTC)
     look = ledger.from_json(taken["look"])
     done = ended(look, told, now, kind=taken["item"]["kind"])
@@ -147,8 +180,8 @@ def _remember(
         )  # fmt: skip
         changes.insert(0, (ledger.claim_ref(taken["item"]["key"]), settled))
     if told["outcome"] in ACCOUNT_RESTS:
-        changes += _account(job, told, until, now)
-    ledger.swap(mirror or job.mirror(), changes, also or ())
+        changes += _account(job, told, now)
+    ledger.swap(branch[0] if branch else job.mirror(), changes, [branch[1]] if branch else ())
 
 
 def ended(look: Entry, told: Mapping[str, Any], now: datetime, *, kind: str) -> Entry:
@@ -174,12 +207,12 @@ def _remember_idle(job: Job, told: Mapping[str, Any]) -> None:
     ledger.swap(mirror, [(ref, ended(blank, told, now, kind="none"))])
 
 
-def _account(job: Job, told: Mapping[str, Any], until: str | None, now: datetime) -> list[tuple[str, Entry]]:
+def _account(job: Job, told: Mapping[str, Any], now: datetime) -> list[tuple[str, Entry]]:
     """Rest the model's account: a limit is not a failure of the item."""
     name = job.session["model_key"]["env"]
     ref = ledger.account_ref(job.fleet, name)
     old = ledger.read_local(job.mirror(), job.fleet).accounts.get(name)
-    end = datetime.fromisoformat(until) if until else now + ACCOUNT_RESTS[told["outcome"]]
+    end = datetime.fromisoformat(told["until"]) if told.get("until") else now + ACCOUNT_RESTS[told["outcome"]]
     entry = Entry(
         oid=old.oid if old else "", fleet=job.fleet, host=job.host, run=job.run, state="resting", at=now, until=end,
         item=name, outcome=told["outcome"], reason=told["reason"][:300],

@@ -82,8 +82,9 @@ class Supervisor:
         seconds = float(spec["seconds"])
         left = self.order["deadline"] - time.time()
         seconds = min(seconds, max(left, LAST_WORDS if name == "publish" else 0.0))
-        if name == "publish" and self.stopped:
-            seconds, self.stopped = LAST_WORDS, ""
+        last = name == "publish"  # it may not be stopped: what it has begun outside must be written down
+        if last and self.stopped:
+            seconds = min(seconds, LAST_WORDS)
         with open(f"{self.dir}/{name}.log", "ab") as log:  # noqa: PTH123  pathlib would cost two megabytes
             child = subprocess.Popen(
                 spec["argv"], stdin=subprocess.PIPE, stdout=log, stderr=log, env=self.order["env"], cwd="/",
@@ -93,7 +94,7 @@ class Supervisor:
         with contextlib.suppress(BrokenPipeError):
             child.stdin.write(json.dumps(feed).encode())
             child.stdin.close()
-        self.watch(child, seconds)
+        self.watch(child, seconds, heed_stop=not last)
         return child.returncode
 
     def agent(self, plan: dict) -> dict:  # type: ignore[type-arg]
@@ -129,11 +130,14 @@ class Supervisor:
         killed = self.watch(child, seconds, idle=plan.get("idle_seconds"), grows=f"{self.dir}/agent.out")
         return {"killed": killed, "rc": child.returncode, "seconds": round(time.monotonic() - start, 1)}
 
-    def watch(self, child: subprocess.Popen, seconds: float, *, idle: float | None = None, grows: str = "") -> str:  # type: ignore[type-arg]
+    def watch(
+        self, child: "subprocess.Popen[bytes]", seconds: float, *, idle: float | None = None, grows: str = "",
+        heed_stop: bool = True,
+    ) -> str:  # fmt: skip
         """Wait for a child; ends it and all it left when its time is up, it went silent, or we are told to stop."""
         end, why = time.monotonic() + seconds, ""
         while child.poll() is None:
-            why = self.stopped or ("timeout" if time.monotonic() > end else "")
+            why = (heed_stop and self.stopped) or ("timeout" if time.monotonic() > end else "")
             if not why and idle and time.time() - os.stat(grows).st_mtime > idle:  # noqa: PTH116
                 why = "stalled"
             if why:
@@ -145,7 +149,7 @@ class Supervisor:
         clear_descendants()
         return why
 
-    def end(self, child: subprocess.Popen) -> None:  # type: ignore[type-arg]
+    def end(self, child: "subprocess.Popen[bytes]") -> None:
         """TERM, ten seconds, KILL: the whole process group."""
         for number, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, None)):
             with contextlib.suppress(ProcessLookupError, PermissionError):

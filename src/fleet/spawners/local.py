@@ -65,7 +65,7 @@ class LocalSpawner:
         last = read_record(lock)
         if last.get("started_at", 0) > order.seen_at.timestamp():
             return Taken("ran since this pass looked")
-        if last.get("stage") != "ended" and last:
+        if last.get("stage") != "ended" and os.fstat(lock).st_size:  # a note torn by a kill counts too
             end_all(self._mark(order.slot))
         run_dir = self.runs / order.run
         run_dir.mkdir(parents=True, mode=0o700)
