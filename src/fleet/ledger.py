@@ -17,7 +17,7 @@ VERSION = 1
 EVERYTHING = "+refs/fleet/*:refs/fleet/*"
 _WRITER = "fleet <fleet@localhost>"
 _TIMES = ("at", "until", "looked_at")
-_KINDS = {f.name: type(f.default) for f in fields(Entry) if f.name not in _TIMES}
+_KINDS: dict[str, Any] = {f.name: type(f.default) for f in fields(Entry) if f.name not in _TIMES}
 
 
 def claim_ref(item: str) -> str:

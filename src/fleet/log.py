@@ -1,6 +1,5 @@
 """Structured logs on stderr, set up once by the command line. Deciders never log: what they say is in the report."""
 
-import logging
 import sys
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from fleet.reconcile import Pass
 
 
-def set_up(form: str, secrets: tuple[str, ...], *, level: int = logging.INFO) -> None:
+def set_up(form: str, secrets: tuple[str, ...]) -> None:
     """Write events to stderr as ``json`` or for a ``console``; every secret we know is masked in every field."""
     colours = sys.stderr.isatty()
     last = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=colours)
@@ -24,7 +23,6 @@ def set_up(form: str, secrets: tuple[str, ...], *, level: int = logging.INFO) ->
             _Mask(secrets),
             last,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 

@@ -49,10 +49,9 @@ def lines(report: Document) -> Iterator[str]:
         yield f"pr #{pull['number']} {pull['title'][:60]!r}: {_pull_words(pull)}"
     for probe in report["health"]["probes"]:
         yield f"probe {probe['url']}: {'ok' if probe['ok'] else 'FAILED'}, {probe['detail']}, {probe['seconds']:.2f} s"
-    for error in report["errors"]:
+    for error in _distinct(report["errors"]):
         who = "a person must mend it" if error["person"] else "the next pass tries again"
-        subject = f": {error['subject']}" if error["subject"] else ""
-        yield f"error in {error['step']}{subject}: {error['message']} ({who})"
+        yield f"error in {error['step']}{error['subject']}: {error['message']} ({who})"
 
 
 def tables(report: Document) -> "Iterator[RenderableType]":
@@ -76,8 +75,8 @@ def tables(report: Document) -> "Iterator[RenderableType]":
             for p in report["health"]["probes"]
         ]
         yield _table(("production", "", "answer", "took"), rows)
-    for error in report["errors"]:
-        yield Text(f"error in {error['step']}: {error['subject'] or ''} {error['message']}", style="red")
+    for error in _distinct(report["errors"]):
+        yield Text(f"error in {error['step']}{error['subject']}: {error['message']}", style="red")
 
 
 def note(report: Document) -> str:
@@ -114,6 +113,18 @@ def _spawn_table(report: Document) -> "Iterator[RenderableType]":
         from rich.text import Text
 
         yield Text("quiet: " + "; ".join(f"{n} × {why}" for why, n in quiet.items()), style="dim")
+
+
+def _distinct(errors: Sequence[Document]) -> list[Document]:
+    """One error for each message, with the subjects it is about put together."""
+    subjects: dict[tuple[str, str, bool], list[str]] = {}
+    for error in errors:
+        found = subjects.setdefault((error["step"], error["message"], error["person"]), [])
+        found += [error["subject"]] if error["subject"] else []
+    return [
+        {"step": step, "message": message, "person": person, "subject": f" ({', '.join(names)})" if names else ""}
+        for (step, message, person), names in subjects.items()
+    ]
 
 
 def _role_words(role: dict[str, Any]) -> str:

@@ -63,7 +63,9 @@ class Site:
         name = self.variable(who)
         if token := self.env.get(name, "").strip():
             return token
-        raise ConfigError(f"{name} is not set: put the {who}'s GitHub token there (`fleet doctor` lists what it needs)")
+        raise ConfigError(
+            f"{name} is not set: put the {who}'s GitHub token there (docs/operations.md lists its permissions)"
+        )
 
     def door(self, who: Who, deadline: float | None = None) -> Door:
         """The API as one identity. Raises ConfigError."""

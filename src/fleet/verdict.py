@@ -19,8 +19,8 @@ MANY_CONFLICTS = 3
 
 def judge(done: "Pass") -> tuple[State, tuple[str, ...]]:
     """The verdict, and what a person should know, worst first."""
-    broken = tuple(_broken(done))
-    degraded = tuple(_degraded(done))
+    broken = tuple(dict.fromkeys(_broken(done)))
+    degraded = tuple(dict.fromkeys(_degraded(done)))
     return "broken" if broken else "degraded" if degraded else "healthy", broken + degraded
 
 

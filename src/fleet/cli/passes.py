@@ -1,6 +1,5 @@
 """`fleet reconcile`: one pass over each roster."""
 
-import logging
 import os
 import socket
 import sys
@@ -53,11 +52,11 @@ def _one(path: Path, *, dry_run: bool, json: bool, log_format: str | None) -> in
         if json:
             show(report.refusal("", "", now.isoformat(), str(error), dry_run=dry_run), json=True)
         return 2
-    quiet = log_format is None and sys.stderr.isatty()
-    log.set_up(log_format or "console", secrets(site), level=logging.ERROR if quiet else logging.INFO)
     start = time.monotonic()
     done = run_pass(site, now=now, dry_run=dry_run)
-    log.tell(done)
+    if log_format:
+        log.set_up(log_format, secrets(site))
+        log.tell(done)
     show(report.document(done, duration_s=time.monotonic() - start), json=json)
     return done.exit_code
 

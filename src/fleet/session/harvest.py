@@ -61,10 +61,14 @@ def _changes(git: Git, out: Path, base_sha: str, tree: str) -> tuple[tuple[str, 
 def _refuse_tricks(clone: Path, mirror: Path) -> None:
     """The clone must be as we made it where git would follow it elsewhere. Raises TamperedError."""
     inside = clone / ".git"
-    for path in (clone, inside, inside / "objects", inside / "objects" / "info", inside / "HEAD"):
-        if path.is_symlink() or not path.exists():
+    alternates = inside / "objects" / "info" / "alternates"
+    for path in (clone, inside, inside / "objects", inside / "objects" / "info"):
+        if path.is_symlink() or not path.is_dir():
             raise TamperedError(f"{path.relative_to(clone.parent)} is not what it was")
-    if (inside / "objects" / "info" / "alternates").read_text() != f"{mirror.absolute() / 'objects'}\n":
+    for path in (inside / "HEAD", alternates):  # a pipe here would never end
+        if path.is_symlink() or not path.is_file():
+            raise TamperedError(f"{path.relative_to(clone.parent)} is not what it was")
+    if alternates.read_bytes() != f"{mirror.absolute() / 'objects'}\n".encode():
         raise TamperedError("the clone borrows objects from elsewhere")
     for folder, folders, files in os.walk(clone):
         if folder == str(clone):

@@ -22,8 +22,13 @@ class Material:
 
 def system(job: Job) -> str:
     """The role in the system prompt."""
-    allowed = f"Your role may change these protected paths: {', '.join(job.may_change)}." if job.may_change else ""
-    return f"# {job.title}\n\n{job.brief}\n\n# Rules of your mode\n\n{job.rules}\n\n{allowed}".rstrip() + "\n"
+    return system_text(title=job.title, brief=job.brief, rules=job.rules, may_change=job.may_change)
+
+
+def system_text(*, title: str, brief: str, rules: str, may_change: Sequence[str]) -> str:
+    """A role, its brief and the rules of its mode."""
+    allowed = f"Your role may change these protected paths: {', '.join(may_change)}." if may_change else ""
+    return f"# {title}\n\n{brief}\n\n# Rules of your mode\n\n{rules}\n\n{allowed}".rstrip() + "\n"
 
 
 def task(job: Job, material: Material) -> str:

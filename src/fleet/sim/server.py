@@ -199,7 +199,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _spoil(self, fault: Fault, status: int) -> None:
         if status:
             self._write(status, fault.text(), {"Content-Type": JSON, **fault.headers})
-        self.close_connection = True
+        else:
+            self.close_connection = True
 
     def _send(self, answer: Answered | smart_http.GitAnswer) -> None:
         if isinstance(answer, Answered):
