@@ -10,6 +10,7 @@ from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from fleet.errors import GitError
 from fleet.mirror import ABSENT, Mirror, Swap
 from fleet.models import Entry, Ledger
 
@@ -42,7 +43,12 @@ def down_ref(fleet: str) -> str:
 
 def read(mirror: Mirror, fleet: str, *, shallow: bool = False) -> Ledger:
     """Read everything that is remembered. ``shallow`` for a throwaway mirror. Raises GitError."""
-    mirror.fetch(EVERYTHING, *(["--depth=1"] if shallow else []))
+    try:
+        mirror.fetch(EVERYTHING, *(["--depth=1"] if shallow else []))
+    except GitError as error:
+        # git 2.39, told a depth, ends with 1 and without a word when no ref matches: nothing is remembered yet.
+        if not (shallow and str(error) == "git fetch: exit code 1"):
+            raise
     return read_local(mirror, fleet)
 
 

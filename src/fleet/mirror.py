@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet.errors import GitError, LostRaceError
+from fleet.errors import ConfigError, GitError, LostRaceError
 from fleet.git import Git, Remote
 
 _LOST = (
@@ -47,9 +47,17 @@ class Mirror:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[int]:
-        """Hold the mirror for writing; yields the lock's descriptor. Raises GitError when it is not free in time."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Hold the mirror for writing; yields the lock's descriptor.
+
+        Raises GitError when it is not free in time, ConfigError when it cannot be made.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ConfigError(
+                f"{self.path.parent}: {error.strerror}; set FLEET_HOME to a folder you can write"
+            ) from error
         try:
             deadline = time.monotonic() + self.git.timeout
             while True:

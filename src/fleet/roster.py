@@ -20,6 +20,7 @@ KEPT_NAMES = ("claim", "good", "revert")
 ROLE_KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TOKEN = re.compile(r"gh[a-z]_|github_pat_")
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _UNKNOWN_KEY, _MISSING_KEY = "unexpected_keyword_argument", "missing"
@@ -43,8 +44,13 @@ def load(path: Path) -> Roster:
 
 def parse(text: str, name: str = "roster.yaml") -> Roster:
     """Check the text of one roster. Raises RosterError; ``name`` is what the message calls the file."""
-    root = compose(text, name)
-    raw = yaml.constructor.SafeConstructor().construct_document(root)
+    try:
+        root = compose(text, name)
+        raw = yaml.constructor.SafeConstructor().construct_document(root)
+    except yaml.MarkedYAMLError as error:  # a tag, such as !secret
+        raise _not_yaml(error, name) from error
+    except RecursionError as error:
+        raise RosterError(f"{name}:1:1: nested too deeply") from error
     try:
         roster = TypeAdapter(Roster).validate_python(_expand(raw))
     except ValidationError as error:
@@ -59,15 +65,19 @@ def compose(text: str, name: str) -> yaml.MappingNode:
     try:
         root = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        raise RosterError(f"{name}:{where}: not valid YAML: {error.problem or error.context}") from error
+        raise _not_yaml(error, name) from error
     except yaml.YAMLError as error:
         raise RosterError(f"{name}:1:1: not valid YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(root, yaml.MappingNode):
         raise RosterError(f"{name}:1:1: the file must be a mapping with the keys fleet, repo and roles")
     _refuse_twins(root, name)
     return root
+
+
+def _not_yaml(error: yaml.MarkedYAMLError, name: str) -> RosterError:
+    mark = error.problem_mark or error.context_mark
+    where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+    return RosterError(f"{name}:{where}: not valid YAML: {error.problem or error.context}")
 
 
 def missing_briefs(roster: Roster, folder: Path) -> dict[str, str]:
@@ -129,7 +139,7 @@ def _sense(roster: Roster) -> typing.Iterator[tuple[Path_, str]]:
             yield ("health", n, "url"), f'"{probe.url}" must start with http:// or https://'
     for who in ("coordinator", "author", "reviewer"):
         variable = getattr(roster.identities, who).token_env
-        if not _VARIABLE.fullmatch(variable):
+        if not _VARIABLE.fullmatch(variable) or _TOKEN.match(variable):
             yield (
                 ("identities", who, "token_env"),
                 "must be the name of an environment variable, not a token",
@@ -159,6 +169,8 @@ def _refuse_twins(node: yaml.Node, name: str, seen: frozenset[int] = frozenset()
     if isinstance(node, yaml.MappingNode):
         keys: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _here(key, name, "a key must be plain text")
             if key.value in keys:
                 raise _here(key, name, f'"{key.value}" stands here a second time')
             keys.add(key.value)
@@ -199,7 +211,8 @@ def _words(item: Any) -> str:  # noqa: ANN401  pydantic's error dict
         case "int_parsing" | "int_type" | "int_from_float":
             return f'"{given}" is not a whole number'
         case "dataclass_type" | "dict_type":
-            return f'"{given}" must be a mapping of keys'
+            secret = {"identities", "model_key"} & set(item["loc"])  # somebody may have put the token itself here
+            return f'"{"***" if secret else given}" must be a mapping of keys'
         case "tuple_type":
             return f'"{given}" must be a list'
         case "value_error":

@@ -22,13 +22,16 @@ def scale(path: Path, changes: Sequence[str]) -> list[str]:
     """
     text, before = _read(path)
     wanted = _wanted(before, changes)
-    nodes = {key: _role_value(_roles(text), key, "count") for key in wanted}
+    nodes = {key: _role_value(_roles(text), key, "count", path) for key in wanted}
     for key, node in sorted(nodes.items(), key=lambda item: -item[1].start_mark.index):
         text = text[: node.start_mark.index] + str(wanted[key]) + text[node.end_mark.index :]
-    after = parse(text, str(path))
-    counts = {key: role.count for key, role in after.roles.items()}
+    shared = RosterError(f"{path}: a count is shared through a YAML anchor; edit it by hand")
+    try:
+        counts = {key: role.count for key, role in parse(text, str(path)).roles.items()}
+    except RosterError as error:
+        raise shared from error
     if counts != {key: wanted.get(key, role.count) for key, role in before.roles.items()}:
-        raise RosterError(f"{path}: a count is shared through a YAML anchor; edit it by hand")
+        raise shared
     _write(path, text)
     return [
         f"{key}: {before.roles[key].count} -> {n}" if before.roles[key].count != n else f"{key}: stays {n}"
@@ -127,10 +130,12 @@ def _roles(text: str) -> yaml.MappingNode:
     return roles
 
 
-def _role_value(roles: yaml.MappingNode, role: str, key: str) -> yaml.Node:
+def _role_value(roles: yaml.MappingNode, role: str, key: str, path: Path) -> yaml.Node:
     value = next(v for k, v in roles.value if k.value == role)
-    node: yaml.Node = next(v for k, v in value.value if k.value == key)
-    return node
+    for name, node in value.value:
+        if name.value == key and isinstance(node, yaml.Node):
+            return node
+    raise RosterError(f"{path}: the {key} of {role} comes from a YAML anchor; edit it by hand")
 
 
 def _block_roles(text: str, path: Path) -> yaml.MappingNode:

@@ -20,7 +20,10 @@ def parse_duration(text: object) -> timedelta:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", str(text).strip())
     if not match:
         raise ValueError("write a number with a unit, such as 90s, 45m, 1h or 2d")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if seconds > 365 * _UNITS["d"]:
+        raise ValueError("a year is the most")
+    return timedelta(seconds=seconds)
 
 
 class _DurationSchema:
@@ -119,7 +122,7 @@ class SessionSettings:
     """The executable and its arguments; default for ``claude``: the ``claude`` on PATH. ``script`` needs it."""
     model: str = "sonnet"
     """The model's name, as the harness knows it."""
-    budget_usd: Annotated[float, Ge(0)] = 2.0
+    budget_usd: Annotated[float, Ge(0), Le(1_000_000)] = 2.0
     """What one session may cost; counted as spent while it runs."""
     max_turns: Annotated[int, Ge(1)] = 80
     """How many turns the model may take."""
@@ -222,7 +225,7 @@ class Roster:
     """When sessions start."""
     session: SessionSettings = SessionSettings()
     """How a session runs."""
-    budget_per_day_usd: Annotated[float, Ge(0)] = 50.0
+    budget_per_day_usd: Annotated[float, Ge(0), Le(1_000_000)] = 50.0
     """No session starts that could bring the day's spend (UTC) above this."""
     work: WorkSettings = WorkSettings()
     """Which text agents may act on."""

@@ -7,11 +7,10 @@ sessions that fit into the host's memory and the day's money are dealt out, the 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from fleet import ledger_rules, work
 from fleet.health import Production, production
-from fleet.models import Session, Slot, World
+from fleet.models import Slot, World
 from fleet.plans import Item, Reason, RolePlan, Start
 from fleet.settings import RoleSettings
 
@@ -19,8 +18,6 @@ SESSION_BYTES = 400 * 2**20
 """What one session takes: the agent's process measured at 125 to 225 MiB, and as much again for its tools."""
 RESERVE_BYTES = 2**30
 SESSIONS_IF_MEMORY_UNKNOWN = 8
-ONE_START_EVERY = timedelta(minutes=4)
-"""With ``when: always`` a slot is not started again sooner, however short its session was."""
 ITEMS_AN_ORDER = 20
 
 
@@ -59,7 +56,7 @@ def plan(world: World) -> tuple[RolePlan, ...]:
     for one in sorted(demands, key=_urgency):
         limit = _through_gates(one, world)
         limit = _fit(limit, sessions, dollars, one, world)
-        starts = _starts(one, limit.more, world)
+        starts = _starts(one, limit.more)
         sessions -= len(starts)
         dollars -= len(starts) * cost(one.role)
         plans[one.key] = RolePlan(
@@ -93,7 +90,7 @@ def demand(key: str, world: World) -> Demand:
 
 def cost(role: RoleSettings) -> float:
     """What one session is counted at before it has said; a script spends only what its answer says."""
-    return role.session.budget_usd if role.session.harness == "claude" else 0.0
+    return role.session.budget_usd if _asks_a_model(role) else 0.0
 
 
 # --- the gates, in the order in which they are asked ------------------------------------------------------------------
@@ -138,7 +135,7 @@ def _ledger_unread(_: Demand, world: World) -> Limit | None:
 
 def _account(demand: Demand, world: World) -> Limit | None:
     account = demand.role.session.model_key.env
-    entry = world.ledger.accounts.get(account) if world.ledger and demand.role.session.harness == "claude" else None
+    entry = world.ledger.accounts.get(account) if world.ledger and _asks_a_model(demand.role) else None
     if entry is None or entry.until is None or entry.until <= world.now:
         return None
     text = f"{account} rests until {entry.until:%H:%M}: {entry.reason or entry.outcome}"
@@ -152,16 +149,6 @@ def _back_off(demand: Demand, world: World) -> Limit | None:
     if pause is None:
         return None
     return Limit(more=0, reason=Reason(code="back-off", text=f"{pause.why}; again at {pause.until:%H:%M}"))
-
-
-def _just_ran(demand: Demand, world: World) -> Limit | None:
-    """With ``when: always`` only: keeps a session that ends at once from being started over and over."""
-    if world.roster.spawn.when != "always":
-        return None
-    fresh = _fresh(world)
-    more = sum(slot.name not in fresh for slot in demand.free)
-    reason = Reason(code="just-ran", text="it ran less than four minutes ago")
-    return Limit(more=more, reason=reason) if more < len(demand.free) else None
 
 
 def _has_work(demand: Demand, world: World) -> Limit | None:
@@ -194,7 +181,7 @@ def _sentinel(world: World) -> Limit:
 
 
 GATES: tuple[Gate, ...] = (
-    _nothing_desired, _paused, _host, _fault, _github_unread, _ledger_unread, _account, _back_off, _just_ran, _has_work,
+    _nothing_desired, _paused, _host, _fault, _github_unread, _ledger_unread, _account, _back_off, _has_work,
 )  # fmt: skip
 
 
@@ -243,10 +230,9 @@ def _fit(limit: Limit, sessions: float, dollars: float, demand: Demand, world: W
     return limit
 
 
-def _starts(demand: Demand, more: int, world: World) -> tuple[Start, ...]:
-    """Fill free slots from the lowest number up, those that may look before those that rest or just ran."""
-    fresh = _fresh(world) if world.roster.spawn.when == "always" else frozenset()
-    by_use = sorted(demand.free, key=lambda s: (s.name in fresh, s.name not in demand.may_look, s.n))[:more]
+def _starts(demand: Demand, more: int) -> tuple[Start, ...]:
+    """Fill free slots from the lowest number up, those that may look before those that rest."""
+    by_use = sorted(demand.free, key=lambda slot: (slot.name not in demand.may_look, slot.n))[:more]
     starts = []
     for slot in sorted(by_use, key=lambda slot: slot.n):
         turn = slot.n % len(demand.items) if demand.items else 0
@@ -264,6 +250,10 @@ def _urgency(demand: Demand) -> int:
     return 2 if demand.items else 3
 
 
+def _asks_a_model(role: RoleSettings) -> bool:
+    return role.session.harness == "claude" and role.mode != "sentinel"
+
+
 def _looks(role: RoleSettings) -> bool:
     return role.mode in ("thinker", "task_driven", "self_directed")
 
@@ -275,15 +265,6 @@ def _rests(slot: Slot, world: World) -> str:
     entry = world.ledger.looks.get(slot.name)
     pause = ledger_rules.resting(entry, world.github.base.sha, world.roster.spawn.rest, world.now)
     return pause.why if pause else ""
-
-
-def _fresh(world: World) -> frozenset[str]:
-    return frozenset(s.slot for s in world.sessions or () if _is_fresh(s, world))
-
-
-def _is_fresh(session: Session, world: World) -> bool:
-    started = session.started_at
-    return not session.running and started is not None and world.now - started < ONE_START_EVERY
 
 
 def _what_for(demand: Demand, more: int) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fleet.github import parse, text
@@ -31,7 +31,7 @@ class IssueText:
     editor: Actor | None
     """Who wrote the body last; None if nobody but the author."""
     written_at: datetime
-    """When title or body were last changed."""
+    """When title or body were last changed: the end of that second, for a change after the first writing."""
     updated_at: datetime
     labels: frozenset[str]
     labelled: tuple[Labelling, ...]
@@ -69,7 +69,9 @@ def parse_issue(node: Mapping[str, Any]) -> IssueText:
     """Read the issue of the IssueText query. Pure."""
     events = [event for event in (node.get("timelineItems") or {}).get("nodes") or [] if event]
     renames = [event for event in events if event["__typename"] == "RenamedTitleEvent"]
-    times = [node.get("createdAt"), node.get("lastEditedAt"), *(event["createdAt"] for event in renames)]
+    changes = [node.get("lastEditedAt"), *(event["createdAt"] for event in renames)]
+    # GitHub tells whole seconds: a change in the very second of a label may have come after it.
+    ends = [moment + timedelta(seconds=1) for time in changes if (moment := parse.moment(time))]
     return IssueText(
         number=node["number"],
         title=node["title"],
@@ -77,7 +79,7 @@ def parse_issue(node: Mapping[str, Any]) -> IssueText:
         open=node.get("state") == "OPEN",
         author=parse.actor(node.get("author")),
         editor=parse.actor(node.get("editor")),
-        written_at=max(moment for time in times if (moment := parse.moment(time))),
+        written_at=max([parse.moment(node.get("createdAt")) or parse.EPOCH, *ends]),
         updated_at=parse.moment(node.get("updatedAt")) or parse.EPOCH,
         labels=parse.label_names(node.get("labels")),
         labelled=tuple(

@@ -30,11 +30,21 @@ class Writer:
 
     def open_pull(self, *, branch: str, base: str, title: str, body: str) -> int:
         """Open a pull request, or find the one that is open for this branch. Safe to repeat. Raises GitHubError."""
-        found = self.door.read(f"{self.path}/pulls", {"head": f"{self.owner}:{branch}", "state": "open"})
-        if found:
-            return int(found[0]["number"])
         draft = {"title": title, "body": body, "head": branch, "base": base}
-        return int(self.door.write("POST", f"{self.path}/pulls", draft)["number"])
+        number = self._pull_of(branch)
+        if not number:
+            try:
+                number = int(self.door.write("POST", f"{self.path}/pulls", draft)["number"])
+            except GitHubError:
+                # Whatever the answer was, it may be there.
+                if not (number := self._pull_of(branch)):
+                    raise
+        return number
+
+    def _pull_of(self, branch: str) -> int:
+        """The open pull request of a branch; 0 when there is none."""
+        found = self.door.read(f"{self.path}/pulls", {"head": f"{self.owner}:{branch}", "state": "open"})
+        return int(found[0]["number"]) if found else 0
 
     def open_issue(self, *, title: str, body: str, labels: list[str]) -> int:
         """File an issue. Raises GitHubError."""

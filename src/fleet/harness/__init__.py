@@ -10,6 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+KILLED_FROM_OUTSIDE = -9
+"""The exit code of a process that somebody sent SIGKILL: a person, or the kernel when memory ran out. Not its fault."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brief:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from fleet.harness import AgentOutcome, AgentPlan, Brief, Ending, Key
+from fleet.harness import KILLED_FROM_OUTSIDE, AgentOutcome, AgentPlan, Brief, Ending, Key
 
 IDLE_SECONDS = 900.0
 """Longer than the longest silence of a healthy run: two API time-outs and one pause between them."""
@@ -131,6 +131,8 @@ def _api_error(
 
 def _without_result(ending: Ending) -> AgentOutcome:
     words = ("unknown option", "Settings file", "Invalid session", "corrupted", "Input must be")
+    if ending.code == KILLED_FROM_OUTSIDE:
+        return AgentOutcome(outcome="killed", reason="the agent was killed from outside")
     complaint = (ending.stderr.strip().splitlines() or [""])[-1][:300]
     if ending.code == 1 and any(word in ending.stderr for word in words):
         return AgentOutcome(outcome="misconfigured", reason=complaint)

@@ -6,7 +6,7 @@ The answer may carry ``cost_usd``, what the run cost. Standard error is kept as 
 import json
 import shlex
 
-from fleet.harness import AgentOutcome, AgentPlan, Brief, Ending
+from fleet.harness import KILLED_FROM_OUTSIDE, AgentOutcome, AgentPlan, Brief, Ending
 
 
 class Script:
@@ -42,6 +42,8 @@ class Script:
             return AgentOutcome(
                 outcome=known, reason=ending.error or f"the agent was ended: {ending.killed}", cost_usd=cost
             )
+        if ending.code == KILLED_FROM_OUTSIDE:
+            return AgentOutcome(outcome="killed", reason="the agent was killed from outside", cost_usd=cost)
         if ending.code != 0:
             last = ending.stderr.strip().splitlines()[-1:] or [""]
             return AgentOutcome(outcome="crash", reason=f"exit code {ending.code}: {last[0]}"[:300], cost_usd=cost)

@@ -3,6 +3,7 @@
 The branch and the claim move in one atomic push: who has lost the claim cannot publish. Safe to run again.
 """
 
+import contextlib
 import shutil
 import sys
 import traceback
@@ -12,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fleet import ledger
-from fleet.errors import FleetError, LostRaceError
+from fleet.errors import FleetError, GitHubError, LostRaceError
 from fleet.ledger_rules import OWN_FAULT
 from fleet.mirror import ABSENT, Mirror, Swap
 from fleet.models import Entry
@@ -52,10 +53,11 @@ def verdict_of(job: Job) -> dict[str, Any]:
         return failure
     if job.noted("plan.json"):
         result = agent_outcome(job)
-        outcome = result.outcome if result.outcome != "done" else "crash"
-        return {"outcome": outcome, "reason": result.reason or "it was not checked", "cost_usd": result.cost_usd}
-    killed = job.noted("agent.json").get("killed")
-    return {"outcome": "stopped" if killed == "stopped" else "crash", "reason": f"prepare: {killed or 'ended early'}"}
+        outcome = result.outcome if result.outcome != "done" else "killed"
+        return {"outcome": outcome, "reason": result.reason or "check was killed", "cost_usd": result.cost_usd}
+    # prepare notes its own failures: without a note it was ended, by us or from outside.
+    ended_by_us = job.noted("agent.json").get("killed") == "stopped"
+    return {"outcome": "stopped" if ended_by_us else "killed", "reason": "prepare was ended"}
 
 
 def publish(job: Job, verdict: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,15 +78,32 @@ def publish(job: Job, verdict: Mapping[str, Any]) -> dict[str, Any]:
         _remember(job, taken, told, again=again)
         return told
     told["outcome"] = "published"
-    if taken["item"]["kind"] == "review":
-        told |= _review(job, taken, verdict["answer"], again=again)
-        _remember(job, taken, told, again=again)
-    elif job.mode == "thinker":
-        told |= _issues(job, verdict["answer"], again=again)
-        _remember(job, taken, told, again=again)
-    else:
-        told |= _pull_request(job, taken, verdict, told, again=again)
+    try:
+        if taken["item"]["kind"] == "review":
+            told |= _review(job, taken, verdict["answer"], again=again)
+            _remember(job, taken, told, again=again)
+        elif job.mode == "thinker":
+            told |= _issues(job, verdict["answer"], again=again)
+            _remember(job, taken, told, again=again)
+        else:
+            told |= _pull_request(job, taken, verdict, told, again=again)
+    except GitHubError as error:
+        with contextlib.suppress(FleetError):
+            _give_back(job, taken, {**told, "outcome": "unavailable", "reason": str(error)})
+        raise
     return told
+
+
+def _give_back(job: Job, taken: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+    """GitHub did not take the work, with or without its branch: the item is free again, and nobody is to blame."""
+    stands, key = ledger.read(job.mirror(), job.fleet), taken["item"]["key"]
+    look, claim = stands.looks.get(job.slot), stands.claims.get(key)
+    if look is None or look.run != job.run or (taken["claim"] and (claim is None or claim.run != job.run)):
+        return
+    now = {**taken, "look": {**taken["look"], "oid": look.oid}}
+    if taken["claim"] and claim:
+        now["claim"] = {**taken["claim"], "oid": claim.oid}
+    _remember(job, now, told, again=False)
 
 
 def _again(job: Job) -> bool:
