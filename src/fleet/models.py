@@ -216,7 +216,6 @@ class Entry:
     head: str = ""
     seen: str = ""
     """The item's ``updated_at`` that the outcome speaks of."""
-    pull: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

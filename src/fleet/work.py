@@ -58,13 +58,13 @@ def wants_review(pull: PullRequest, identities: Identities, base: str) -> bool:
 
 def issues(role: RoleSettings, roster: Roster, github: Snapshot, ledger: Ledger, now: datetime) -> tuple[Item, ...]:
     """Open issues with one of the role's labels that nobody works on, oldest first."""
-    open_pulls = {pull.number for pull in github.pulls}
+    branches = {pull.branch for pull in github.pulls}
     found = []
     for issue in github.issues:
         if not wanted_labels(issue, role) or not may_be_trusted(issue, roster, github.identities):
             continue
         claim, seen = ledger.claims.get(f"issue-{issue.number}"), issue.updated_at.isoformat()
-        in_flight = claim is not None and claim.pull in open_pulls and claim.pull > 0
+        in_flight = claim is not None and claim.outcome == "published" and claim.branch in branches
         if not in_flight and available(claim, seen, claim.attempt if claim else 0, now):
             found.append(
                 Item(key=f"issue-{issue.number}", kind="issue", number=issue.number, title=issue.title, seen=seen)

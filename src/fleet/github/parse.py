@@ -20,6 +20,10 @@ def pull_request(node: Json, lost: Sequence[str] = ()) -> PullRequest:
         unread.append("all of its reviews")
     if labels is None or labels.get("totalCount", 0) > len(labels.get("nodes") or ()):
         unread.append("all of its labels")
+    contexts = (node.get("statusCheckRollup") or {}).get("contexts")
+    for what, part in (("reviews", reviews), ("labels", labels), ("checks", contexts), ("files", files)):
+        if None in ((part or {}).get("nodes") or ()):  # an error inside of one leaves null in its place
+            unread.append(f"all of its {what}")
     return PullRequest(
         id=node.get("id") or "",
         number=node["number"],

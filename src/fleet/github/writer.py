@@ -31,20 +31,19 @@ class Writer:
     def open_pull(self, *, branch: str, base: str, title: str, body: str) -> int:
         """Open a pull request, or find the one that is open for this branch. Safe to repeat. Raises GitHubError."""
         draft = {"title": title, "body": body, "head": branch, "base": base}
-        number = self._pull_of(branch)
-        if not number:
-            try:
-                number = int(self.door.write("POST", f"{self.path}/pulls", draft)["number"])
-            except GitHubError:
-                # Whatever the answer was, it may be there.
-                if not (number := self._pull_of(branch)):
-                    raise
-        return number
+        if numbers := self.pulls_of(branch, state="open"):
+            return numbers[0]
+        try:
+            return int(self.door.write("POST", f"{self.path}/pulls", draft)["number"])
+        except GitHubError:
+            if numbers := self.pulls_of(branch, state="open"):
+                return numbers[0]  # whatever the answer was, it is there
+            raise
 
-    def _pull_of(self, branch: str) -> int:
-        """The open pull request of a branch; 0 when there is none."""
-        found = self.door.read(f"{self.path}/pulls", {"head": f"{self.owner}:{branch}", "state": "open"})
-        return int(found[0]["number"]) if found else 0
+    def pulls_of(self, branch: str, *, state: str = "all") -> list[int]:
+        """The pull requests of a branch, newest first. Raises GitHubError."""
+        found = self.door.read(f"{self.path}/pulls", {"head": f"{self.owner}:{branch}", "state": state})
+        return [int(pull["number"]) for pull in found]
 
     def open_issue(self, *, title: str, body: str, labels: list[str]) -> int:
         """File an issue. Raises GitHubError."""

@@ -12,6 +12,8 @@ from typing import Any, Literal, Protocol
 
 KILLED_FROM_OUTSIDE = -9
 """The exit code of a process that somebody sent SIGKILL: a person, or the kernel when memory ran out. Not its fault."""
+MOST_USD = 1_000_000
+"""A cost above this is a mistake of who said it; written down as spent it would end the day for everybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from fleet.harness import KILLED_FROM_OUTSIDE, AgentOutcome, AgentPlan, Brief, Ending, Key
+from fleet.harness import KILLED_FROM_OUTSIDE, MOST_USD, AgentOutcome, AgentPlan, Brief, Ending, Key
 
 IDLE_SECONDS = 900.0
 """Longer than the longest silence of a healthy run: two API time-outs and one pause between them."""
@@ -70,7 +70,7 @@ class Claude:
         events = list(_events(ending.stdout))
         result: Mapping[str, Any] = next((e for e in reversed(events) if e.get("type") == "result"), {})
         cost = result.get("total_cost_usd")
-        cost_usd = float(cost) if isinstance(cost, int | float) else 0.0
+        cost_usd = float(cost) if isinstance(cost, int | float) and 0 <= cost < MOST_USD else 0.0
         if ending.killed in ("timeout", "stalled", "stopped"):
             return AgentOutcome(
                 outcome=ending.killed, reason=f"the agent was ended: {ending.killed}", cost_usd=cost_usd
@@ -114,7 +114,8 @@ def _api_error(
     status = result.get("api_error_status")
     if result.get("api_error") == "usage_limit_reached" or limits or "hit your" in said:
         at = limits[-1].get("resetsAt") if limits else None
-        return "usage-limit", said, datetime.fromtimestamp(at, UTC) if isinstance(at, int | float) else None
+        known = isinstance(at, int | float) and 0 < at < 2**32
+        return "usage-limit", said, datetime.fromtimestamp(at, UTC) if known and at else None
     words = ("Not logged in", "Invalid API key", "Failed to authenticate")
     if status in (401, 403) or any(word in said for word in words):
         return "auth", said, None
@@ -161,7 +162,7 @@ def _events(text: str) -> list[Mapping[str, Any]]:
     for line in text.splitlines():
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(event, dict):
             found.append(event)

@@ -6,7 +6,7 @@ The answer may carry ``cost_usd``, what the run cost. Standard error is kept as 
 import json
 import shlex
 
-from fleet.harness import KILLED_FROM_OUTSIDE, AgentOutcome, AgentPlan, Brief, Ending
+from fleet.harness import KILLED_FROM_OUTSIDE, MOST_USD, AgentOutcome, AgentPlan, Brief, Ending
 
 
 class Script:
@@ -36,7 +36,7 @@ class Script:
         """Success is exit code 0 and a JSON object as the last thing printed."""
         answer = _last_object(ending.stdout)
         cost = answer.pop("cost_usd", 0.0) if answer else 0.0
-        cost = float(cost) if isinstance(cost, int | float) and cost >= 0 else 0.0
+        cost = float(cost) if isinstance(cost, int | float) and 0 <= cost < MOST_USD else 0.0
         if ending.killed:
             known = ending.killed if ending.killed in ("timeout", "stalled", "stopped") else "crash"
             return AgentOutcome(
@@ -57,7 +57,7 @@ def _last_object(text: str) -> dict[str, object] | None:
     for candidate in (text, *reversed(text.strip().splitlines())):
         try:
             found = json.loads(candidate)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(found, dict):
             return found

@@ -12,6 +12,7 @@ from fleet.errors import FleetError
 from fleet.harness import Brief, harnesses
 from fleet.mirror import Mirror
 from fleet.session import commands, prompt, watch, workspace
+from fleet.session.adopt import adopt
 from fleet.session.choose import Chooser, Taken
 from fleet.session.job import Job, read_job
 from fleet.spawners.processes import MARK
@@ -42,6 +43,7 @@ def prepare(job: Job) -> None:
     if job.mode == "sentinel":
         watch.watch(job, mirror)
         return
+    adopt(job, mirror)
     taken = Chooser(job, mirror).take()
     if taken is None:
         job.note("failure.json", {"outcome": "idle", "reason": "nothing was left to take"})
