@@ -1,11 +1,11 @@
 """Carry out what was decided. The only file of the pass that changes the world; no failure stops the next action."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from fleet import merge
+from fleet import ledger_rules, merge
 from fleet.errors import FleetError, GitHubError, RateLimitedError
 from fleet.models import PullRequest, World
 from fleet.plans import Outcome, Plan, PullPlan, Start
@@ -35,12 +35,19 @@ class Hands:
     order: Callable[[World, Start], Order]
     merger: Callable[[], Merger]
     again: Callable[[Sequence[int]], dict[int, PullRequest]]
+    prune: Callable[[Mapping[str, str]], None]
+    """Remove claims, by item with the commit that was seen. Raises GitError."""
     sleep: Callable[[float], None] = time.sleep
 
 
 def apply(plan: Plan, world: World, hands: Hands) -> tuple[Outcome, ...]:
-    """Do everything: end what dead sessions left, start, merge."""
-    return (*sweep(world, hands), *start_all(plan, world, hands), *merge_all(plan, world, hands))
+    """Do everything: end what dead sessions left, start, merge, prune the ledger."""
+    return (
+        *sweep(world, hands),
+        *start_all(plan, world, hands),
+        *merge_all(plan, world, hands),
+        *prune(world, hands),
+    )
 
 
 def sweep(world: World, hands: Hands) -> list[Outcome]:
@@ -85,6 +92,21 @@ def merge_all(plan: Plan, world: World, hands: Hands) -> list[Outcome]:
             continue
         outcomes.append(outcome)
     return outcomes
+
+
+def prune(world: World, hands: Hands) -> list[Outcome]:
+    """Remove the claims of items that were closed long ago, so that the ledger does not grow for ever."""
+    if world.ledger is None or world.github is None:
+        return []
+    open_items = {f"issue-{i.number}" for i in world.github.issues} | {f"pr-{p.number}" for p in world.github.pulls}
+    old = ledger_rules.outdated(world.ledger, open_items, world.now)
+    if not old:
+        return []
+    try:
+        hands.prune(old)
+    except FleetError:
+        return []  # nothing depends on it; the next pass tries again
+    return [Outcome(subject="ledger", result="swept", detail=f"{len(old)} claims of items closed long ago")]
 
 
 def _start(start: Start, world: World, hands: Hands) -> Outcome:

@@ -145,6 +145,11 @@ def swap(mirror: Mirror, changes: Sequence[tuple[str, Entry]], also: Sequence[Sw
     return {ref: replace(entry, oid=new) for ref, (_, new, entry) in written.items()}
 
 
+def forget_claims(mirror: Mirror, claims: Mapping[str, str]) -> None:
+    """Delete claims that are still what was seen, by item; all or none. Raises LostRaceError, GitError."""
+    mirror.push([Swap(ref=claim_ref(item), old=oid, new=ABSENT) for item, oid in claims.items()])
+
+
 def forget(mirror: Mirror, ref: str, oid: str) -> None:
     """Delete one ref if it is still what was seen. Raises LostRaceError, GitError."""
     mirror.push([Swap(ref=ref, old=oid, new=ABSENT)])

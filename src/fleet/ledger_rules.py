@@ -1,6 +1,6 @@
 """What an entry of the ledger means at a given time. Pure, so that deciders may ask without touching git."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +10,8 @@ TAKEOVER_AFTER = timedelta(minutes=5)
 """How long past ``until`` a claim still counts, for clocks that differ."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=4)
 """Back-off after failures of a role: doubles from the first to the longest."""
+KEPT_AFTER_CLOSING = timedelta(days=14)
+"""How long the claim of a closed item is remembered, should it be opened again."""
 OWN_FAULT = frozenset({"crash", "timeout", "stalled", "bad-output", "turn-limit", "budget", "refused", "check-failed"})
 """Outcomes that are the session's own failure; limits of an account or an unreachable GitHub are not."""
 
@@ -41,6 +43,15 @@ def spent(entry: Entry | None, now: datetime) -> float:
 def spent_today(ledger: Ledger, now: datetime) -> float:
     """What the fleet has spent today (UTC), with what is running counted in full."""
     return sum(spent(entry, now) for entry in ledger.looks.values())
+
+
+def outdated(ledger: Ledger, open_items: Collection[str], now: datetime) -> dict[str, str]:
+    """Claims of items that are closed and were settled long ago, by item, with the commit that was seen."""
+    return {
+        item: entry.oid
+        for item, entry in ledger.claims.items()
+        if item not in open_items and entry.state == "done" and entry.at and now - entry.at > KEPT_AFTER_CLOSING
+    }
 
 
 def back_off(entries: Iterable[Entry], now: datetime) -> Pause | None:

@@ -98,9 +98,8 @@ def _picture(frame: "Frame") -> "Group":
         table.add_row(*row)
     colour = COLOURS[frame.document["health"]["verdict"]] if frame.document else "dim"
     head = headline(frame.document) if frame.document else "setting the stage"
-    return Group(
-        Text(), Text(head, style=f"bold {colour}"), ProgressBar(total=LASTS, completed=frame.seconds, width=60), table
-    )
+    bar = ProgressBar(total=LASTS, completed=frame.seconds, width=60)
+    return Group(Text(), Text(head, style=f"bold {colour}"), bar, Text(), table)
 
 
 def _tell(document: dict[str, Any], summary: dict[str, Any]) -> None:

@@ -63,7 +63,7 @@ def _one(path: Path, *, dry_run: bool, json: bool, log_format: str | None) -> in
 
 def run_pass(site: "Site", *, now: datetime, dry_run: bool) -> "Pass":
     """One pass over the real world."""
-    from fleet import act, orders, reconcile, sources
+    from fleet import act, ledger, orders, reconcile, sources
     from fleet.github.writer import Writer
     from fleet.spawners import SPAWNERS
 
@@ -75,6 +75,7 @@ def run_pass(site: "Site", *, now: datetime, dry_run: bool) -> "Pass":
         order=lambda world, start: orders.order(site, world, start),
         merger=lambda: Writer(site.door("coordinator", deadline), site.roster.repo),
         again=eyes.again,
+        prune=lambda claims: ledger.forget_claims(site.mirror("coordinator"), claims),
     )
     return reconcile.run(site.roster, eyes, hands, now=now, host=socket.gethostname(), dry_run=dry_run)
 

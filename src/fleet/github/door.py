@@ -66,7 +66,7 @@ class Door:
             except RateLimitedError:
                 raise
             except GitHubError as error:
-                passing = error.status is None or error.status in _PASSING
+                passing = not error.person and (error.status is None or error.status in _PASSING)
                 if not passing or n == tries or self._late(PAUSES[min(n, len(PAUSES)) - 1]):
                     raise
                 self._sleep(PAUSES[min(n, len(PAUSES)) - 1])

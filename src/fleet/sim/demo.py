@@ -97,15 +97,15 @@ class Teller:
                 self.issues.add(number)
                 events.append(f"issue    #{number} {issue.title}, by {issue.author.login}")
         for number, pull in list(self.stage.repo.pulls.items()):
-            state = "merged" if pull.merged_at else pull.state
             if number not in self.pulls:
                 events.append(f"opened   #{number} {pull.title} ({pull.head})")
-            elif self.pulls[number] != state:
-                events.append(f"{state:8} #{number} {pull.title}")
-            self.pulls[number] = state
             for review in pull.reviews[self.reviews[number] :]:
                 events.append(f"review   #{number} {review.state.lower().replace('_', ' ')} by {review.author.login}")
             self.reviews[number] = len(pull.reviews)
+            state = "merged" if pull.merged_at else pull.state
+            if self.pulls.get(number, "open") != state:
+                events.append(f"{state:8} #{number} {pull.title}")
+            self.pulls[number] = state
         return events
 
 
