@@ -29,6 +29,7 @@ def work(**facts):
         pytest.param(work(changes=(("a", MOST_LINES - 1), ("b", 1))), id="just so many lines"),
         pytest.param(work(changes=(("a", MOST_LINES), ("logo.png", -1))), id="a binary file counts no lines"),
         pytest.param(work(changes=((".github/workflows/ci.yml", 1),), may_change=(".github/**",)), id="may change it"),
+        pytest.param(work(changes=(("my clock.py", 1), ("~ \ue000", 1))), id="a name with a blank"),
         pytest.param(work(title="Mend the clock\n"), id="a line's end at the end"),
     ],
 )
@@ -68,6 +69,12 @@ def test_it_may_leave(one):
             work(changes=(("a\udc80b", 1),)),
             "'a\\udc80b' is not a file name that people can read",
             id="bytes in a name",
+        ),
+        pytest.param(
+            work(changes=(("a\udcff", 1),)), "'a\\udcff' is not a file name that people can read", id="the last byte"
+        ),
+        pytest.param(
+            work(changes=(("a\x1f", 1),)), "'a\\x1f' is not a file name that people can read", id="a control character"
         ),
         pytest.param(
             work(changes=(("a\udc80😀", 1),)),

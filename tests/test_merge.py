@@ -215,7 +215,10 @@ HOLDS = [
     pytest.param(pull(all_files=False), "protected", id="more files than one page holds"),
     pytest.param(pull(labels=frozenset({"Do-Not-Merge"})), "label", id="a hold label in another case"),
     pytest.param(pull(title="Bump [skip ci]"), "skips-ci", id="a title that would switch CI off"),
-    pytest.param(pull(title="Bump [SKIP CI] now"), "skips-ci", id="the same in capitals"),
+    *[
+        pytest.param(pull(title=f"Bump {word} now"), "skips-ci", id=f"a title with {word}")
+        for word in ("[SKIP CI]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]", "***NO_CI***")
+    ],
     pytest.param(pull(unread=("reviewDecision",)), "unread", id="a field GitHub would not say"),
     pytest.param(pull(head=""), "unread", id="no head"),
 ]
@@ -337,6 +340,14 @@ def test_a_check_that_is_ignored_does_not_make_main_red():
 )
 def test_with_one_identity_its_owner_is_a_person(one, expected):
     assert codes(one, identities=ONE_IDENTITY) == expected
+
+
+def test_accounts_without_an_id_are_not_the_same():
+    x, y = (Actor(login=login, id="") for login in "xy")
+    assert codes(pull(author=x, reviews=(review(by=y),))) == []
+    assert codes(pull(author=x, reviews=(review(by=x),))) == ["not-approved"]
+    nobody = replace(ONE_IDENTITY, author=Actor(login="", id=""))
+    assert codes(pull(author=x), settings={"authors": "fleet"}, identities=nobody) == ["author", "not-approved"]
 
 
 def test_an_approver_without_an_id_is_nobody_of_ours():

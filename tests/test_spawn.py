@@ -132,6 +132,15 @@ WISHES = snapshot(issues=(issue(12), issue(13)))
             "1 issue waits, 1 may look",
             id="one issue, and one may look: it goes first",
         ),
+        pytest.param(role(mode="thinker"), {}, ["builder-0"], "work", "1 may look", id="a thinker looks"),
+        pytest.param(
+            REVIEWERS,
+            {"github": snapshot(pull(31, reviews=()), pull(32, reviews=()))},
+            ["builder-0", "builder-1"],
+            "work",
+            "2 pull requests wait for a review",
+            id="two reviews",
+        ),
         # --- rest
         pytest.param(
             role(),
@@ -210,7 +219,35 @@ WISHES = snapshot(issues=(issue(12), issue(13)))
             "1 may look",
             id="another account rests",
         ),
+        pytest.param(
+            role(),
+            {
+                "ledger": Ledger(
+                    accounts={"ANTHROPIC_API_KEY": entry(until=NOW + timedelta(hours=3), reason="a weekly limit")}
+                )
+            },
+            [],
+            "account",
+            "ANTHROPIC_API_KEY rests until 15:00: a weekly limit",
+            id="the account rests, and why",
+        ),
+        pytest.param(
+            role(),
+            {"ledger": Ledger(accounts={"ANTHROPIC_API_KEY": entry(until=None)})},
+            ["builder-0"],
+            "work",
+            "1 may look",
+            id="the account rests, but nobody said until when",
+        ),
         # --- room and money
+        pytest.param(
+            role(count=2),
+            {"memory_bytes": GIB + 800 * MIB},
+            ["builder-0", "builder-1"],
+            "work",
+            "2 may look",
+            id="room for just so many",
+        ),
         pytest.param(
             role(count=3),
             {"memory_bytes": GIB + 800 * MIB},
@@ -287,6 +324,33 @@ WISHES = snapshot(issues=(issue(12), issue(13)))
         pytest.param(SENTINEL, {}, [], "no-work", "production is unchecked", id="no probes"),
         pytest.param(SENTINEL, {"probes": (probe(),)}, [], "no-work", "production is up", id="up"),
         pytest.param(SENTINEL, {"probes": DOWN}, ["builder-0"], "work", "production is down", id="down"),
+        pytest.param(
+            role(mode="sentinel", count=2),
+            {"probes": DOWN},
+            ["builder-0"],
+            "work",
+            "production is down",
+            id="one will do",
+        ),
+        pytest.param(
+            SENTINEL,
+            {"probes": DOWN, "ledger": Ledger(down=entry(at=None))},
+            ["builder-0"],
+            "work",
+            "production is down",
+            id="down, and noted without a time",
+        ),
+        pytest.param(
+            SENTINEL, {"ledger": Ledger(down=entry())}, [], "no-work", "production is unchecked", id="noted, unchecked"
+        ),
+        pytest.param(
+            role(mode="sentinel", count=2),
+            {"probes": (probe(),), "ledger": Ledger(down=entry())},
+            ["builder-0"],
+            "work",
+            "production is up again: the outage is over",
+            id="up again: one will do",
+        ),
         pytest.param(
             SENTINEL,
             {"probes": DOWN, "roster_": {"budget_per_day_usd": 0.0}},

@@ -92,6 +92,12 @@ def test_a_review_waits_for_a_claim(claim, waits):
     assert found == ((expected,) if waits else ())
 
 
+def test_what_wants_no_review_or_is_not_for_the_role_does_not_wait():
+    seen = snapshot(pull(reviews=(), draft=True), issues=(issue(labels=frozenset({"api"})),))
+    assert work.reviews(seen, Ledger(), NOW) == ()
+    assert work.issues(UI, roster(), seen, Ledger(), NOW) == ()
+
+
 def test_reviews_wait_oldest_first():
     found = work.reviews(snapshot(*(pull(n, reviews=()) for n in (30, 31, 32))), Ledger(), NOW)
     assert [item.key for item in found] == ["pr-30", "pr-31", "pr-32"]

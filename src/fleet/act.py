@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fleet import ledger_rules, merge
-from fleet.errors import FleetError, GitHubError, RateLimitedError
+from fleet.errors import DISK_FULL, FleetError, GitHubError, RateLimitedError
 from fleet.models import PullRequest, World
 from fleet.plans import Outcome, Plan, PullPlan, Start
 from fleet.spawners import Order, Refused, Spawner, Started, Taken
@@ -123,7 +123,7 @@ def _start(start: Start, world: World, hands: Hands) -> Outcome:
         case Taken(detail):
             return Outcome(subject=name, result="taken", detail=detail)
         case Refused(detail):
-            return Outcome(subject=name, result="refused", detail=detail)
+            return Outcome(subject=name, result="refused", detail=detail, person=DISK_FULL in detail)
 
 
 def _merge(plan: PullPlan, rules: merge.Policy, hands: Hands) -> Outcome:

@@ -39,17 +39,24 @@ class RateLimitedError(GitHubError):
         self.until = until
 
 
+DISK_FULL = "No space left on device"
+"""What the kernel says (ENOSPC), and git after it."""
+
+
 class GitError(FleetError):
     """A git command failed."""
 
     def __init__(self, message: str, *, output: str = "") -> None:
         super().__init__(message)
+        self.person = DISK_FULL in output
         self.output = output
         """All that git printed; the message holds one line of it."""
 
 
 class LostRaceError(GitError):
     """Somebody else moved a ref first; nothing of ours was written."""
+
+    outcome = "lost-claim"
 
 
 class SpawnError(FleetError):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fleet.errors import GitError
+from fleet.errors import DISK_FULL, GitError
 
 PASSED_ON = (
     "PATH",
@@ -95,7 +95,8 @@ class Git:
             raise GitError(f"git {argv[0]}: {error.strerror}") from error
         if done.returncode not in ok:
             output = (done.stderr + b"\n" + done.stdout).decode(errors="replace")
-            raise GitError(f"git {argv[0]}: {_complaint(output, done.returncode)}", output=output)
+            said = f"the disk is full ({at or argv[-1]}); free some space" if DISK_FULL in output else ""
+            raise GitError(said or f"git {argv[0]}: {_complaint(output, done.returncode)}", output=output)
         return done
 
     def text(self, *argv: str, at: Path | None = None, feed: bytes = b"") -> str:

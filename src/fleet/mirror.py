@@ -115,8 +115,9 @@ class Mirror:
 
     def _prepare(self) -> None:
         """Make the repository if it is not there, and drop locks of killed gits: the mirror's lock is ours."""
-        if not (self.path / "HEAD").is_file():
-            self.git.run("init", "--quiet", "--bare", "--initial-branch=main", str(self.path))
+        if not all((self.path / part).exists() for part in ("HEAD", "config", "objects/info", "refs")):
+            # Safe to run again over one that was cut short, such as by a full disk.
+            self.git.run("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(self.path))
             self.git.run("config", "gc.auto", "0", at=self.path)
         for stale in (*self.path.glob("*.lock"), *(self.path / "refs").rglob("*.lock")):
             stale.unlink(missing_ok=True)

@@ -1,14 +1,13 @@
 """Stage after the agent: is what it answered and left behind fit to leave? Plain code, without any credential."""
 
 import sys
-import traceback
 from typing import Any
 
-from fleet.errors import FleetError
 from fleet.harness import AgentOutcome, Ending, harnesses
 from fleet.session import answer, commands, gates
 from fleet.session.answer import BadAnswerError, BuilderAnswer, ReviewerAnswer, ThinkerAnswer
-from fleet.session.harvest import TamperedError, harvest
+from fleet.session.guard import guarded
+from fleet.session.harvest import harvest
 from fleet.session.job import Job, read_job
 
 LARGEST_OUTPUT = 32 * 2**20
@@ -20,16 +19,7 @@ CHECK_SECONDS = 540.0
 def main() -> int:
     """Run the stage and leave ``verdict.json`` whatever happens."""
     job = read_job()
-    try:
-        verdict = check(job)
-    except TamperedError as error:
-        verdict = {"outcome": "refused", "reason": str(error)}
-    except FleetError as error:
-        verdict = {"outcome": "crash", "reason": f"check: {error}"}
-    except Exception as error:  # noqa: BLE001  the last line of defence of a detached process: it must be told
-        traceback.print_exc()
-        verdict = {"outcome": "crash", "reason": f"check: {type(error).__name__}: {error}"}
-    job.note("verdict.json", verdict)
+    job.note("verdict.json", guarded("check", lambda: check(job)) or {})
     return 0
 
 

@@ -20,6 +20,8 @@ _QUIET = {"GIT_ATTR_NOSYSTEM": "1", "GIT_NO_REPLACE_OBJECTS": "1"}
 class TamperedError(GitError):
     """The clone was made into something that must not be read."""
 
+    outcome = "refused"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Harvest:
@@ -35,7 +37,7 @@ def harvest(git: Git, clone: Path, out: Path, mirror: Path, base_sha: str) -> Ha
     _refuse_tricks(clone, mirror)
     scratch = out.with_name("scratch.git")
     for repository, lenders in ((scratch, (mirror, clone / ".git")), (out, (mirror,))):
-        git.run("init", "--quiet", "--bare", str(repository))
+        git.run("init", "--quiet", "--bare", "--template=", str(repository))
         workspace.borrow(repository, *lenders)
     head = _head(clone)
     commit = head if head and _is_commit(git, scratch, head) else base_sha

@@ -2,18 +2,17 @@
 
 import os
 import sys
-import traceback
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from fleet import ledger
-from fleet.errors import FleetError
 from fleet.harness import Brief, harnesses
 from fleet.mirror import Mirror
 from fleet.session import commands, prompt, watch, workspace
 from fleet.session.adopt import adopt
 from fleet.session.choose import Chooser, Taken
+from fleet.session.guard import guarded
 from fleet.session.job import Job, read_job
 from fleet.spawners.processes import MARK
 
@@ -24,16 +23,10 @@ SETUP_SECONDS = 240.0
 def main() -> int:
     """Run the stage; what goes wrong is noted for publish, which writes it down."""
     job = read_job()
-    try:
-        prepare(job)
-    except FleetError as error:
-        job.note("failure.json", {"outcome": "unavailable", "reason": f"prepare: {error}"})
-        return 1
-    except Exception as error:  # noqa: BLE001  the last line of defence of a detached process: it must be told
-        traceback.print_exc()
-        job.note("failure.json", {"outcome": "crash", "reason": f"prepare: {type(error).__name__}: {error}"})
-        return 1
-    return 0
+    failure = guarded("prepare", lambda: prepare(job))
+    if failure:
+        job.note("failure.json", failure)
+    return 1 if failure else 0
 
 
 def prepare(job: Job) -> None:

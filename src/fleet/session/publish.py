@@ -6,19 +6,19 @@ The branch and the claim move in one atomic push: who has lost the claim cannot 
 import contextlib
 import shutil
 import sys
-import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fleet import ledger
-from fleet.errors import FleetError, GitHubError, LostRaceError
+from fleet.errors import FleetError, GitHubError
 from fleet.ledger_rules import OWN_FAULT
 from fleet.mirror import ABSENT, Mirror, Swap
 from fleet.models import Entry
 from fleet.session import bodies
 from fleet.session.check import agent_outcome
+from fleet.session.guard import guarded
 from fleet.session.job import Job, read_job
 
 if TYPE_CHECKING:
@@ -31,16 +31,7 @@ ACCOUNT_RESTS = {"usage-limit": timedelta(hours=1), "auth": timedelta(hours=1), 
 def main() -> int:
     """Run the stage and leave ``outcome.json`` whatever happens."""
     job = read_job()
-    try:
-        outcome = publish(job, verdict_of(job))
-    except LostRaceError as error:
-        outcome = {"outcome": "lost-claim", "reason": str(error)}
-    except FleetError as error:
-        outcome = {"outcome": "unavailable", "reason": f"publish: {error}"}
-    except Exception as error:  # noqa: BLE001  the last line of defence of a detached process: it must be told
-        traceback.print_exc()
-        outcome = {"outcome": "crash", "reason": f"publish: {type(error).__name__}: {error}"}
-    job.note("outcome.json", outcome)
+    job.note("outcome.json", guarded("publish", lambda: publish(job, verdict_of(job))) or {})
     clean_up(job)
     return 0
 

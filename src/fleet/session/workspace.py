@@ -18,7 +18,7 @@ def make(git: Git, mirror: Mirror, clone: Path, *, commit: str, base: str, base_
     clone.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in SCRATCH:
         (clone.parent / name).mkdir(exist_ok=True, mode=0o700)
-    git.run("init", "--quiet", "--initial-branch=work", str(clone))
+    git.run("init", "--quiet", "--template=", "--initial-branch=work", str(clone))
     borrow(clone / ".git", mirror.path)
     inside = clone / ".git"
     git.run("update-ref", f"refs/remotes/origin/{base}", base_sha, at=inside)
