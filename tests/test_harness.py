@@ -191,6 +191,12 @@ OVERLOADED = "Repeated 529 Overloaded errors..."
             id="no key at all",
         ),
         pytest.param([api_error(403, "Failed to authenticate...")], 1, "auth", "Failed to authenticate...", id="403"),
+        pytest.param([api_error(401, "no")], 1, "auth", "no", id="401 in other words"),
+        pytest.param([api_error(403, "no")], 1, "auth", "no", id="403 in other words"),
+        *[
+            pytest.param([api_error(None, words)], 1, "auth", words, id=f"{words} without a status")
+            for words in ("Invalid API key", "Failed to authenticate")
+        ],
         pytest.param([api_error(400, "bad request")], 1, "overloaded", "bad request", id="400"),
         pytest.param(
             [api_error(404, "There's an issue with the selected model")],
@@ -307,6 +313,7 @@ def test_what_we_ended_is_called_so_whatever_it_printed(killed):
 def test_what_could_not_be_started_is_a_mistake_of_the_setup():
     found = ended(killed="not started", code=None, error="claude: No such file or directory")
     assert found == AgentOutcome(outcome="misconfigured", reason="claude: No such file or directory")
+    assert ended(killed="not started", code=None) == AgentOutcome(outcome="misconfigured", reason="not started")
 
 
 @pytest.mark.parametrize(
@@ -432,6 +439,12 @@ def test_a_script_is_started_with_its_own_words_and_nothing_of_ours():
             AgentOutcome(outcome="timeout", reason="the agent was ended: timeout", cost_usd=1.0),
             id="its time was up",
         ),
+        *[
+            pytest.param(
+                "", {"killed": why}, AgentOutcome(outcome=why, reason=f"the agent was ended: {why}"), id=f"it was {why}"
+            )
+            for why in ("stalled", "stopped")
+        ],
         pytest.param(
             "",
             {"killed": "not started", "code": None, "error": "agent: No such file or directory"},

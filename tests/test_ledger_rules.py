@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from fakes import BASE_SHA, NOW, OLD, ago, entry
-from fleet.ledger_rules import OWN_FAULT, Pause, back_off, held, resting, spent, spent_today
+from fleet.ledger_rules import OWN_FAULT, Pause, back_off, held, outdated, resting, spent, spent_today
 from fleet.models import Ledger
 
 HOUR = timedelta(hours=1)
@@ -47,6 +47,17 @@ def test_the_fleet_has_spent_what_its_slots_have():
     looks = {"a-0": entry(spent_usd=1.5), "b-0": entry(state="taken", cost_usd=2.0), "c-0": entry(at=ago(days=1))}
     claims = {"issue-1": entry(state="taken", cost_usd=2.0)}
     assert spent_today(Ledger(looks=looks, claims=claims), NOW) == 3.5
+
+
+def test_claims_of_what_is_closed_are_dropped_after_two_weeks():
+    claims = {
+        "issue-1": entry(oid="1" * 40, at=ago(days=14, seconds=1)),
+        "issue-2": entry(at=ago(days=14)),
+        "issue-3": entry(at=ago(days=99)),
+        "issue-4": entry(at=ago(days=99), state="taken"),
+        "issue-5": entry(state="unreadable", at=None),
+    }
+    assert outdated(Ledger(claims=claims), {"issue-3"}, NOW) == {"issue-1": "1" * 40}
 
 
 def failed(minutes, failures=1, **facts):

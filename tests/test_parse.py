@@ -98,6 +98,28 @@ def test_a_pull_request_is_read_whole():
     )
 
 
+def test_of_a_pull_request_without_anything_nothing_is_assumed():
+    assert parse.pull_request({"number": 31}) == PullRequest(
+        id="",
+        number=31,
+        title="",
+        url="",
+        author=None,
+        created_at=parse.EPOCH,
+        updated_at=parse.EPOCH,
+        state="UNKNOWN",
+        draft=True,
+        base="",
+        branch="",
+        head="",
+        fork=True,
+        mergeable="UNKNOWN",
+        merge_state="UNKNOWN",
+        review_decision=None,
+        unread=("all of its reviews", "all of its labels"),
+    )
+
+
 def verdict(raw, lost=()):
     return [r.code for r in merge.reasons(parse.pull_request(raw, lost), merge.policy(world(), snapshot()))]
 

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from rich.console import Console
 
 import fleet
 from fakes import (
+    ANA,
+    BOB,
     NOW,
     ONE_IDENTITY,
     ago,
@@ -255,19 +258,52 @@ def shown(one, width=140):
     return out.getvalue()
 
 
+TABLES = """\
+role         department    running/wanted/desired   decision
+ui_builder   Engineering   1/3/3                    2 issues wait -> ui_builder-1 started, ui_builder-2 refused: no room
+tester       Quality       0/1/2                    1 may look -> tester-0 taken: runs already
+broken       Growth        0/0/1                    write a brief
+quiet: 2 × it looked at 11:30
+pull request   title                                  author         verdict
+#30            Add [bold]brackets[/bold] and [/red]   fleet-author   merged: as fffffff
+#31            Change number 31                       fleet-author   hold: it conflicts with the base branch
+#32            Change number 32                       -              held: GitHub refused: GitHub answered 409: moved
+#33            Change number 33                       fleet-author   failed: the token lacks a permission
+production                          answer       took
+https://acme.example/      ok       status 200   0.10 s
+https://acme.example/api   FAILED   status 503   0.10 s
+error in health: a probe was odd
+error in spawn (broken): write a brief
+error in spawn (ui_builder-2): no room
+error in merge (pr-33): the token lacks a permission
+"""
+
+
 def test_the_tables_say_what_the_lines_say():
-    text = shown(document(RICH))
-    for words in (
-        "acme-web on acme/web: BROKEN",
-        "! production is down: https://acme.example/api (status 503)",
-        "ui_builder-1 started, ui_builder-2 refused: no room",
-        "quiet: 2 × it looked at 11:30",
-        "Add [bold]brackets[/bold] and [/red]",
-        "hold: it conflicts with the base branch",
-        "FAILED",
-        "error in merge (pr-33): the token lacks a permission",
-    ):
-        assert words in text
+    lines = [line.strip() for line in shown(document(RICH), width=200).splitlines()]
+    written = [line for line in lines if set(line) - set(" ─")]
+    head, tables = written[:7], written[7:]
+    plain = list(report_text.lines(document(RICH)))
+    assert head == [plain[0], *(line.replace("attention: ", "! ") for line in plain[1:6]), plain[6]]
+    assert tables == TABLES.splitlines()
+
+
+def test_one_error_of_several_is_told_once():
+    refused = tuple(Outcome(subject=f"builder-{n}", result="refused", detail="no room") for n in range(3))
+    done = Pass(world=world(), plan=Plan(), outcomes=refused, production=Production.UP, dry_run=False)
+    assert len(document(done)["errors"]) == 3
+    assert list(report_text.lines(document(done)))[-1] == (
+        "error in spawn (builder-0, builder-1, builder-2): no room (the next pass tries again)"
+    )
+
+
+@pytest.mark.parametrize("code", ["fault", "back-off", "account", "budget", "no-room"])
+def test_a_role_that_is_kept_from_its_work_gets_a_row_of_its_own(code):
+    plan = Plan(roles=(role_plan(code=code, text="why", desired=1), role_plan(code="rest", text="rests", desired=2)))
+    done = Pass(world=world(), plan=plan, outcomes=(), production=Production.UP, dry_run=False)
+    text = shown(document(done))
+    assert "builder   Engineering   0/0/1                    why" in text
+    assert "quiet: 2 × rests" in text
 
 
 @pytest.mark.parametrize(
@@ -287,6 +323,108 @@ def test_no_title_breaks_the_report(title, width):
     lines = list(report_text.lines(document(done)))
     assert len(lines) == 3
     assert all("\n" not in line and "\x1b" not in line for line in lines)
+
+
+def test_the_decisions_of_a_rich_pass():
+    told = document(RICH)
+    assert told["spawns"][0] == {
+        "role": "ui_builder",
+        "title": "UI Builder",
+        "department": "Engineering",
+        "desired": 3,
+        "wanted": 3,
+        "running": 1,
+        "decision": "start",
+        "code": "work",
+        "reason": "2 issues wait",
+        "starts": [
+            {"slot": "ui_builder-1", "result": "started", "run": "20300107-120000-0a1b2c3d", "detail": None},
+            {"slot": "ui_builder-2", "result": "refused", "run": None, "detail": "no room"},
+        ],
+    }
+    assert [(r["role"], r["decision"], r["code"]) for r in told["spawns"][1:]] == [
+        ("tester", "start", "work"),
+        ("idle", "hold", "rest"),
+        ("broken", "hold", "fault"),
+    ]
+    assert told["merges"][0] == {
+        "number": 30,
+        "title": "Add [bold]brackets[/bold] and [/red]",
+        "url": "https://github.com/acme/web/pull/30",
+        "author": "fleet-author",
+        "head": "a" * 40,
+        "decision": "merge",
+        "code": "ready",
+        "reason": "approved by fleet-reviewer on aaaaaaa, checks are good",
+        "result": "merged",
+        "detail": "as fffffff",
+    }
+    assert [(m["author"], m["decision"], m["code"], m["result"]) for m in told["merges"][1:]] == [
+        ("fleet-author", "hold", "conflict", None),
+        (None, "merge", "ready", "held"),
+        ("fleet-author", "merge", "ready", "failed"),
+    ]
+
+
+def test_the_facts_of_a_rich_pass():
+    told = document(RICH)["inventory"]
+    del told["sessions"]
+    assert told == {
+        "desired": 8,
+        "wanted": 4,
+        "running": 1,
+        "strays": ["tester-1"],
+        "base": {"branch": "main", "sha": "c" * 40, "red": "build"},
+        "open_pulls": 2,
+        "open_issues": 2,
+        "identities": {"coordinator": "fleet-coordinator", "author": "fleet-author", "reviewer": "fleet-reviewer"},
+        "github_requests": 3,
+        "ledger_read": True,
+        "spent_today_usd": 3.25,
+        "budget_per_day_usd": 50.0,
+    }
+    unread = document(UNREAD)["inventory"]
+    assert {name for name, value in unread.items() if value is None} == {
+        "running", "sessions", "base", "open_pulls", "open_issues", "identities", "spent_today_usd",
+    }  # fmt: skip
+    assert unread["ledger_read"] is False
+
+
+def test_a_dry_run_plans_its_starts_and_merges():
+    dry = Pass(**{**{f: getattr(RICH, f) for f in Pass.__slots__}, "outcomes": (), "dry_run": True})
+    told = document(dry)
+    assert {start["result"] for role in told["spawns"] for start in role["starts"]} == {"planned"}
+    assert {pull["result"] for pull in told["merges"]} == {None}
+    assert "would start 3 and merge 3" in report_text.headline(told)
+
+
+def test_a_session_without_an_item_yet_and_a_green_base_are_null():
+    seen = world(sessions=(session(started_at=None),))
+    done = Pass(world=seen, plan=Plan(), outcomes=(), production=Production.UP, dry_run=False)
+    inventory = document(done)["inventory"]
+    (one,) = inventory["sessions"]
+    assert (one["item"], one["started_at"], one["until"], inventory["base"]["red"]) == (None, None, None, None)
+    assert VALID.is_valid(document(done))
+
+
+def test_who_approved_is_told_and_nobody_else():
+    reviews = (review(), review(by=ANA), review("DISMISSED", BOB), review(by=None))
+    ready = Plan(pulls=(PullPlan(pull=pull(30, reviews=reviews)),))
+    done = Pass(world=world(), plan=ready, outcomes=(), production=Production.UP, dry_run=True)
+    assert document(done)["merges"][0]["reason"].startswith("approved by ana, fleet-reviewer on")
+
+
+def test_durations_are_told_to_the_millisecond():
+    slow = Pass(
+        world=world(probes=(replace(probe(), seconds=0.12345),)),
+        plan=Plan(),
+        outcomes=(),
+        production=Production.UP,
+        dry_run=False,
+    )
+    told = document(slow, 1.23456)
+    assert (told["duration_s"], told["health"]["probes"][0]["seconds"]) == (1.235, 0.123)
+    assert REFUSAL["duration_s"] == 0
 
 
 def test_why_it_is_ready_is_told():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fakes import ago, entry, held, probe, pull, role_plan, snapshot, world
+from fakes import ago, entry, held, probe, pull, ready, role_plan, snapshot, world
 from fleet import verdict
 from fleet.health import Production
 from fleet.models import Ledger, Problem
@@ -96,6 +96,11 @@ HEALTHY = ("healthy", ())
             {"pulls": [held(n, code="conflict", text="x") for n in (1, 2, 3)]},
             ("degraded", ("3 pull requests conflict; fewer parallel builders would help",)),
             id="three conflicts",
+        ),
+        pytest.param(
+            {"pulls": [*(held(n, code="conflict", text="x") for n in (1, 2)), *ready(pull(3)), held(4)]},
+            HEALTHY,
+            id="two conflicts beside others",
         ),
         pytest.param(
             {"github": snapshot(*(pull(n, reviews=()) for n in range(10)))}, HEALTHY, id="ten wait for a review"
