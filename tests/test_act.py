@@ -10,8 +10,11 @@ from fakes import (
     FakeMerger,
     FakeSleep,
     FakeSpawner,
+    ago,
+    entry,
     hands,
     held,
+    issue,
     pull,
     ready,
     role_plan,
@@ -21,6 +24,7 @@ from fakes import (
 )
 from fleet import act
 from fleet.errors import ConfigError, GitHubError, RateLimitedError, SpawnError
+from fleet.models import Ledger
 from fleet.plans import Outcome, Plan
 
 BASE_MODIFIED = "GitHub answered 405: Base branch was modified. Review and try the merge again."
@@ -197,7 +201,7 @@ def test_a_moved_base_is_tried_once_more_after_a_fresh_verdict():
 def test_a_base_that_moves_again_is_left_to_the_next_pass():
     merger = FakeMerger.of(pull(30), pull(31), answers={30: [GitHubError(BASE_MODIFIED, status=405)] * 9})
     outcomes = merge_all(merger)
-    assert outcomes[0] == Outcome(subject="pr-30", result="failed", detail=BASE_MODIFIED)
+    assert outcomes[0] == Outcome(subject="pr-30", result="held", detail=f"GitHub refused twice: {BASE_MODIFIED}")
     assert [number for number, *_ in merger.calls] == [30, 30, 31]
 
 
@@ -308,3 +312,15 @@ def test_sweeping_comes_first_then_starts_then_merges():
     plan = Plan(roles=(role_plan("builder-0"),), pulls=ready(pull(30)))
     outcomes = act.apply(plan, seen, hands(spawner, merger))
     assert results(outcomes) == [("builder-9", "swept"), ("builder-0", "started"), ("pr-30", "merged")]
+
+
+def test_claims_of_items_closed_long_ago_are_pruned():
+    old, new = entry(state="done", oid="a" * 40, at=ago(days=15)), entry(state="done", oid="b" * 40, at=ago(days=13))
+    taken = entry(state="taken", oid="c" * 40, at=ago(days=15))
+    claims = {"issue-1": old, "issue-2": new, "issue-12": old, "pr-3": taken}
+    pruned = []
+    seen = world(github=snapshot(issues=(issue(12),)), ledger=Ledger(claims=claims))
+    outcomes = act.prune(seen, hands(prune=pruned.append))
+    assert pruned == [{"issue-1": "a" * 40}]
+    assert [outcome.result for outcome in outcomes] == ["swept"]
+    assert act.prune(world(github=None, ledger=Ledger(claims=claims)), hands(prune=pruned.append)) == []

@@ -290,3 +290,15 @@ def test_an_issue_with_all_who_touched_it(hub, reader):
 
 def test_the_query_of_a_pass_is_one_operation(hub):
     assert product_query("pass").count("query Pass(") == 1
+
+
+def test_a_renamed_file_is_known_by_both_names(hub, reader):
+    """A file that is moved out of a protected folder was protected; GraphQL tells only where it went."""
+    world, repo, bob = hub.world, hub.repo, hub.user_bob
+    text = "".join(f"step: {n}\n" for n in range(20))
+    world.commit(repo, "main", {".github/ci.yml": text}, "Add CI", hub.user_ana)
+    world.commit(repo, "moves", {".github/ci.yml": None, "ci.yml": text}, "Move CI", bob, base="main")
+    number = world.open_pull(repo, bob, title="Move CI", head="moves", base="main").number
+    found = reader.again([number], required=False)[number]
+    assert set(found.files) == {"ci.yml", ".github/ci.yml"}
+    assert hub.sim.requests[-1].path == f"/repos/acme/web/pulls/{number}/files"

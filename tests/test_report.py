@@ -178,7 +178,7 @@ def test_a_field_that_is_missing_is_a_mistake():
 def test_the_lines_of_a_rich_pass():
     assert list(report_text.lines(document(RICH))) == [
         "acme-web on acme/web: BROKEN · sessions 1 running, 4 wanted, 8 desired · started 1, merged 1"
-        " · 1 pull requests held · production down",
+        " · 1 pull request held · production down",
         "attention: production is down: https://acme.example/api (status 503)",
         "attention: a probe was odd",
         "attention: broken cannot start: write a brief",
@@ -221,7 +221,7 @@ def test_the_lines_of_a_dry_run_that_could_read_nothing():
         "acme-web on acme/web: DEGRADED · sessions unknown running, 0 wanted, 1 desired"
         " · would start 0 and merge 0 · 0 pull requests held · production unknown",
         "attention: not reached",
-        "attention: production is unknown: neither it nor GitHub was reached",
+        "attention: production is unknown: a probe got no answer, and GitHub gave none either",
         "1 GitHub request · dry run, took 1.3 s",
         "role builder: desired 1, wanted 0, running 0; GitHub was not read",
         "error in github: not reached (the next pass tries again)",

@@ -385,8 +385,12 @@ def test_a_pull_request_that_could_not_be_opened_leaves_the_item_to_the_next_run
     assert left.looks["build-0"].spent_usd == 0.25
     assert ground.repo.pulls == {}
     fault.times = 0
-    assert ground.ended(ground.start("build2", of_issue(issue))).outcome == "published"
-    assert ground.ledger().claims[f"issue-{issue.number}"].attempt == 2
+    # The next one opens what was pushed, without an agent.
+    assert ground.ended(ground.start("build2", of_issue(issue))).outcome == "idle"
+    (found,) = ground.repo.pulls.values()
+    claim = ground.ledger().claims[f"issue-{issue.number}"]
+    assert (claim.outcome, claim.branch, claim.attempt) == ("published", found.head, 1)
+    assert f"Fixes #{issue.number}" in found.body
 
 
 def test_a_pull_request_whose_answer_was_lost_is_found(ground):

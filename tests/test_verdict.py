@@ -48,7 +48,7 @@ HEALTHY = ("healthy", ())
         ),
         pytest.param(
             {"production": Production.UNKNOWN},
-            ("degraded", ("production is unknown: neither it nor GitHub was reached",)),
+            ("degraded", ("production is unknown: a probe got no answer, and GitHub gave none either",)),
             id="unknown",
         ),
         pytest.param(

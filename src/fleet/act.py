@@ -142,9 +142,19 @@ def _merge(plan: PullPlan, rules: merge.Policy, hands: Hands) -> Outcome:
             return _merged(pull, "", detail="merged, as reading it again shows")
         moved = error.status == 405 and BASE_MODIFIED in str(error)
         if moved and fresh and fresh.merge and fresh.pull.head == pull.head:
-            return _merged(pull, hands.merger().merge(pull.number, head=pull.head, title=pull.title))
+            return _merge_once_more(plan, hands)
         if error.status in (405, 409):
             return _held(plan, f"GitHub refused: {error}")
+        raise
+
+
+def _merge_once_more(plan: PullPlan, hands: Hands) -> Outcome:
+    """The base had moved and the verdict is fresh: one more call, and then the next pass."""
+    try:
+        return _merged(plan.pull, hands.merger().merge(plan.pull.number, head=plan.pull.head, title=plan.pull.title))
+    except GitHubError as error:
+        if error.status in (405, 409):
+            return _held(plan, f"GitHub refused twice: {error}")
         raise
 
 

@@ -1,5 +1,6 @@
 """Step 1: look. Every source is read side by side and fails alone; what was not read is None in the world."""
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -69,7 +70,8 @@ def settle(plans: Sequence[PullPlan], world: World, sources: Sources) -> tuple[t
     numbers = [plan.pull.number for plan in plans if merge.worth_reading(plan)]
     fresh: dict[int, PullPlan] = {}
     problems: list[Problem] = []
-    while numbers and sum(plan.merge for plan in fresh.values()) < rules.settings.per_pass:
+    enough = math.inf if rules.settings.by == "person" else rules.settings.per_pass
+    while numbers and sum(plan.merge for plan in fresh.values()) < enough:
         chunk, numbers = numbers[:CANDIDATES_AT_ONCE], numbers[CANDIDATES_AT_ONCE:]
         try:
             read = sources.again(chunk)

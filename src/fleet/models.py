@@ -87,6 +87,8 @@ class PullRequest:
     """None when no check ever ran on the head."""
     files: tuple[str, ...] | None = None
     """The paths it touches; None while unread."""
+    renames: bool = False
+    """Whether a file was renamed, so that ``files`` lacks the name it had before."""
     all_files: bool = True
     """False when it touches more files than one page holds."""
     unread: tuple[str, ...] = ()

@@ -27,7 +27,8 @@ def headline(report: Document) -> str:
             started = sum(start["result"] == "started" for start in starts)
             merged = sum(pull["result"] == "merged" for pull in report["merges"])
             parts.append(f"started {started}, merged {merged}")
-        parts.append(f"{sum(pull['decision'] == 'hold' for pull in report['merges'])} pull requests held")
+        held = sum(pull["decision"] == "hold" for pull in report["merges"])
+        parts.append(f"{held} pull request{'' if held == 1 else 's'} held")
     parts.append(f"production {health['production']}")
     return " · ".join(parts)
 

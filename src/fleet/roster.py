@@ -85,7 +85,12 @@ def missing_briefs(roster: Roster, folder: Path) -> dict[str, str]:
     complaints = {}
     for key, role in roster.roles.items():
         for brief in (brief_path(folder, key), mode_path(folder, role.mode)):
-            if not brief.is_file() or not brief.read_text(encoding="utf-8", errors="replace").strip():
+            try:
+                text = brief.read_text(encoding="utf-8", errors="replace") if brief.is_file() else ""
+            except OSError as error:
+                complaints[key] = f"{brief}: {error.strerror}"
+                continue
+            if not text.strip():
                 complaints[key] = f"{brief} is missing or empty; write one or two sentences into it"
     return complaints
 
@@ -149,6 +154,8 @@ def _sense(roster: Roster) -> typing.Iterator[tuple[Path_, str]]:
 
 
 def _sense_of_role(key: str, role: RoleSettings) -> typing.Iterator[tuple[Path_, str]]:
+    if key == "pr":
+        yield ("roles", key), "no role may be called pr: reports name pull requests so"
     if not ROLE_KEY.fullmatch(key):
         yield ("roles", key), f'role key "{key}" must be lower-case letters, digits and _, at most 40'
     if role.labels and role.mode != "task_driven":

@@ -43,7 +43,7 @@ def _degraded(done: "Pass") -> Iterator[str]:
         if not problem.person:
             yield problem.message
     if done.production is Production.UNKNOWN:
-        yield "production is unknown: neither it nor GitHub was reached"
+        yield "production is unknown: a probe got no answer, and GitHub gave none either"
     faults = [plan for plan in done.plan.roles if plan.reason.code == "fault"]
     if faults:
         more = f" (and {len(faults) - 1} more roles)" if len(faults) > 1 else ""

@@ -58,7 +58,7 @@ def wants_review(pull: PullRequest, identities: Identities, base: str) -> bool:
 
 def issues(role: RoleSettings, roster: Roster, github: Snapshot, ledger: Ledger, now: datetime) -> tuple[Item, ...]:
     """Open issues with one of the role's labels that nobody works on, oldest first."""
-    branches = {pull.branch for pull in github.pulls}
+    branches = {pull.branch for pull in github.pulls if not pull.fork}
     found = []
     for issue in github.issues:
         if not wanted_labels(issue, role) or not may_be_trusted(issue, roster, github.identities):

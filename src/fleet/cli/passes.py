@@ -41,7 +41,7 @@ def reconcile(
 
 
 def _one(path: Path, *, dry_run: bool, json: bool, log_format: str | None) -> int:
-    from fleet import log, report
+    from fleet import report
     from fleet.errors import FleetError
 
     now = datetime.now(UTC)
@@ -55,6 +55,8 @@ def _one(path: Path, *, dry_run: bool, json: bool, log_format: str | None) -> in
     start = time.monotonic()
     done = run_pass(site, now=now, dry_run=dry_run)
     if log_format:
+        from fleet import log
+
         log.set_up(log_format, secrets(site))
         log.tell(done)
     show(report.document(done, duration_s=time.monotonic() - start), json=json)

@@ -8,7 +8,9 @@ from fleet.models import Actor, Base, Check, Checks, Issue, PullRequest, Review
 
 Json = Mapping[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-INDIFFERENT = frozenset({"url", "updatedAt", "submittedAt", "workflow", "workflowRun", "event", "app", "slug", "name"})
+INDIFFERENT = frozenset(
+    {"url", "updatedAt", "submittedAt", "workflow", "workflowRun", "event", "app", "slug", "name", "changeType"}
+)
 """Leaves whose loss changes no verdict; any other one that GitHub would not say makes a pull request unread."""
 
 
@@ -47,6 +49,7 @@ def pull_request(node: Json, lost: Sequence[str] = ()) -> PullRequest:
         reviews=tuple(_review(r) for r in _nodes(reviews)),
         checks=checks(node.get("statusCheckRollup")),
         files=tuple(f["path"] for f in _nodes(files)) if files is not None else None,
+        renames=any(f.get("changeType") == "RENAMED" for f in _nodes(files)),
         all_files=files is None or not (files.get("pageInfo") or {}).get("hasNextPage"),
         unread=tuple(dict.fromkeys(unread)),
     )
@@ -75,9 +78,15 @@ def base(node: Json) -> Base:
         sha=target.get("oid") or "",
         checks=checks(rollup) if rollup and rollup.get("contexts") else None,
         state=(rollup or {}).get("state"),
-        headlines=tuple(commit.get("messageHeadline") or "" for commit in history),
+        headlines=tuple(_headline(commit) for commit in history),
         committed_at=moment(history[0].get("committedDate")) if history else None,
     )
+
+
+def _headline(commit: Json) -> str:
+    """The first line of a commit's message; GitHub cuts its own headline, and the pull request's number with it."""
+    lines: list[str] = (commit.get("message") or commit.get("messageHeadline") or "").splitlines()
+    return lines[0] if lines else ""
 
 
 def checks(rollup: Json | None) -> Checks | None:

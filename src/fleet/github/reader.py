@@ -58,8 +58,17 @@ class Reader:
             node = (data.get("repository") or {}).get(f"p{number}")
             if node:
                 lost = parse.lost_fields(errors, "repository", f"p{number}")
-                found[number] = self._all_checks(parse.pull_request(node, lost), required=required)
+                pull = self._all_checks(parse.pull_request(node, lost), required=required)
+                found[number] = self._old_names(pull) if pull.renames else pull
         return found
+
+    def _old_names(self, pull: PullRequest) -> PullRequest:
+        """Add the names that renamed files had before: GraphQL does not tell them, and they may be protected."""
+        path = f"/repos/{self.owner}/{self.name}/pulls/{pull.number}/files"
+        old = [
+            file["previous_filename"] for file in self.door.read(path, {"per_page": 100}) if "previous_filename" in file
+        ]
+        return replace(pull, files=tuple(dict.fromkeys((*(pull.files or ()), *old))))
 
     def _all_checks(self, pull: PullRequest, *, required: bool) -> PullRequest:
         """Read the rest of the checks of a pull request that has more than a page of them."""

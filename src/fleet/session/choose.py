@@ -12,6 +12,7 @@ from fleet.ledger_rules import held, spent
 from fleet.mirror import Mirror
 from fleet.models import Actor, Entry, Ledger
 from fleet.plans import Item
+from fleet.session.adopt import adopt
 from fleet.session.job import Job
 
 if TYPE_CHECKING:
@@ -79,8 +80,12 @@ class Chooser:
         if found is None or not found.open or found.labels & work.HANDS_OFF:
             return None
         item = replace(item, seen=found.updated_at.isoformat(), title=found.title)
+        before = self.ledger.claims.get(item.key)
+        if adopt(self.job, self.mirror, before):
+            self._settle(item, outcome="published", reason="opened what an earlier run had pushed", keep=before)
+            return None
         if not trusted(found, self.job.trust, self.job.identities.author, self._may_write):
-            self._refuse(item)
+            self._settle(item, outcome="untrusted", reason="not written by anybody who may write", keep=before)
             return None
         return self._claim(item, issue=found)
 
@@ -107,14 +112,14 @@ class Chooser:
             return None
         return Taken(item=item, claim=now_stands[ref], look=now_stands[look_ref], issue=issue, pull=pull)
 
-    def _refuse(self, item: Item) -> None:
-        """Remember that this text is nobody's whom we trust, until it changes."""
-        old = self.ledger.claims.get(item.key)
-        if held(old, self.clock()):
+    def _settle(self, item: Item, *, outcome: str, reason: str, keep: Entry | None) -> None:
+        """Remember what became of an item that no agent was needed for; nothing changes until the item does."""
+        if held(keep, self.clock()):
             return
+        old = keep or Entry()
         entry = replace(
-            self._entry(item, "done"), oid=old.oid if old else "", outcome="untrusted",
-            reason="not written by anybody who may write", attempt=old.attempt if old else 0,
+            self._entry(item, "done"), oid=old.oid, outcome=outcome, reason=reason, attempt=old.attempt,
+            branch=old.branch, cost_usd=old.cost_usd,
         )  # fmt: skip
         try:
             ledger.swap(self.mirror, [(ledger.claim_ref(item.key), entry)])

@@ -44,10 +44,15 @@ def harvest(git: Git, clone: Path, out: Path, mirror: Path, base_sha: str) -> Ha
     git.run("read-tree", commit, at=scratch, extra=_QUIET)
     # Committed work stands for itself; without a commit, everything in the tree is meant.
     which = "--update" if commit != base_sha else "--all"
-    git.run(
-        "-c", "core.fsmonitor=false", "-c", "core.autocrlf=false", "-c", "advice.addEmbeddedRepo=false",
-        f"--work-tree={clone}", "add", which, "--", ".", at=scratch, extra=_QUIET,
-    )  # fmt: skip
+    try:
+        git.run(
+            "-c", "core.fsmonitor=false", "-c", "core.autocrlf=false", "-c", "advice.addEmbeddedRepo=false",
+            f"--work-tree={clone}", "add", which, "--", ".", at=scratch, extra=_QUIET,
+        )  # fmt: skip
+    except GitError as error:
+        if error.person:
+            raise
+        raise TamperedError(f"its files cannot be added: {error}") from error
     tree = git.text("write-tree", at=scratch)
     pack = git.run("pack-objects", "--revs", "--stdout", "--quiet", at=scratch, feed=f"{tree}\n^{base_sha}\n".encode())
     git.run("index-pack", "--stdin", "--strict", "--fix-thin", at=out, feed=pack.stdout)

@@ -10,7 +10,7 @@ from fleet import ledger
 from fleet.harness import Brief, harnesses
 from fleet.mirror import Mirror
 from fleet.session import commands, prompt, watch, workspace
-from fleet.session.adopt import adopt
+from fleet.session.adopt import adopt_own
 from fleet.session.choose import Chooser, Taken
 from fleet.session.guard import guarded
 from fleet.session.job import Job, read_job
@@ -36,7 +36,7 @@ def prepare(job: Job) -> None:
     if job.mode == "sentinel":
         watch.watch(job, mirror)
         return
-    adopt(job, mirror)
+    adopt_own(job, mirror)
     taken = Chooser(job, mirror).take()
     if taken is None:
         job.note("failure.json", {"outcome": "idle", "reason": "nothing was left to take"})

@@ -80,7 +80,9 @@ def publish(job: Job, verdict: Mapping[str, Any]) -> dict[str, Any]:
             told |= _pull_request(job, taken, verdict, told, again=again)
     except GitHubError as error:
         with contextlib.suppress(FleetError):
-            _give_back(job, taken, {**told, "outcome": "unavailable", "reason": str(error)})
+            # The branch may be there: whoever takes the item next opens its pull request instead of building it again.
+            branch = job.branch(taken["item"]["key"]) if "tree" in verdict else ""
+            _give_back(job, taken, {**told, "outcome": "unavailable", "reason": str(error), "branch": branch})
         raise
     return told
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,8 @@ class Change:
     patch: str
     left: frozenset[int]
     right: frozenset[int]
+    previous: str = ""
+    """The name a renamed file had before."""
 
 
 def read_changes(listing: str, text: str) -> list[Change]:
@@ -35,6 +37,18 @@ def read_changes(listing: str, text: str) -> list[Change]:
             patch = patches.get(rest[1], "")
             found.append(Change(rest[1], *raw[rest[1]], added, deleted, patch, *_lines(patch)))
     return found
+
+
+def with_renames(changes: list[Change], listing: str) -> list[Change]:
+    """Put the two halves of each rename together, from `git diff -M --diff-filter=R --name-status -z`."""
+    words = listing.split("\0")
+    before = dict(zip(words[2::3], words[1::3], strict=False))
+    gone = set(before.values())
+    return [
+        replace(change, status="renamed", previous=before[change.path]) if change.path in before else change
+        for change in changes
+        if change.path not in gone
+    ]
 
 
 def _patch(text: str) -> tuple[str, str]:

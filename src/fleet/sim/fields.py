@@ -130,7 +130,9 @@ class Fields(CommitFields):
             return cut(found, lambda review: self.review(pull, review), first=first, after=after)
 
         def path(change: Change) -> Json:
-            return {"path": change.path, "additions": change.additions, "deletions": change.deletions}
+            kind = {"removed": "DELETED"}.get(change.status, change.status.upper())
+            counts = {"additions": change.additions, "deletions": change.deletions}
+            return {"path": change.path, "changeType": kind, **counts}
 
         def changes(first: int | None = None, after: str | None = None) -> Json:
             return cut(repo.git.changes(pull.base_sha, pull.head_sha), path, first=first, after=after)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from fleet.sim.diff import read_changes
+from fleet.sim.diff import read_changes, with_renames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -179,7 +179,8 @@ class Git:
         """What `head` changes since it left `base`, as on the page "Files changed"."""
         _, out = self.ask("diff", "--no-renames", "--raw", "--numstat", "--full-index", f"{base}...{head}")
         _, text = self.ask("diff", "--no-renames", "--src-prefix=a/", "--dst-prefix=b/", f"{base}...{head}")
-        return read_changes(out, text)
+        _, renamed = self.ask("diff", "-M", "--diff-filter=R", "--name-status", "-z", f"{base}...{head}")
+        return with_renames(read_changes(out, text), renamed)
 
     # writing
 

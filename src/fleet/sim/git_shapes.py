@@ -116,4 +116,6 @@ class GitShapes:
         """A file of a pull request."""
         counts = {"additions": change.additions, "deletions": change.deletions}
         facts = {"sha": change.blob, "filename": change.path, "status": change.status, **counts}
+        if change.previous:
+            facts["previous_filename"] = change.previous
         return {**facts, "changes": change.additions + change.deletions, "patch": change.patch}

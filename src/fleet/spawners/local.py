@@ -19,7 +19,7 @@ from fleet.errors import SpawnError
 from fleet.models import Problem, Session
 from fleet.session import supervisor
 from fleet.spawners import Order, Refused, Started, Taken
-from fleet.spawners.locks import probe, read_record, take, write_record
+from fleet.spawners.locks import look, probe, read_record, take, write_record
 from fleet.spawners.processes import MARK, end_all, marked, send_term
 
 STOP_PATIENCE = 180.0
@@ -37,8 +37,11 @@ class LocalSpawner:
     def sessions(self) -> Sequence[Session]:
         """Those that run, and the last one of each slot that has ended. Raises SpawnError."""
         try:
-            files = sorted(self.slots.glob("*.lock")) if self.slots.is_dir() else []
-            return tuple(_session(file.stem, running=probe(file), record=read_record(file)) for file in files)
+            names = sorted(name for name in os.listdir(self.slots) if name.endswith(".lock"))  # noqa: PTH208  paths cost more
+            looked = [(name.removesuffix(".lock"), look(f"{self.slots}/{name}")) for name in names]
+            return tuple(_session(slot, running=held, record=record) for slot, (held, record) in looked)
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
         except OSError as error:
             raise SpawnError(f"{self.slots}: {error.strerror}") from error
 

@@ -30,6 +30,19 @@ def take(file: Path) -> int | None:
     return None
 
 
+def look(file: Path | str) -> tuple[bool, dict[str, Any]]:
+    """Whether somebody holds the slot, and its note, with one open. Raises OSError."""
+    try:
+        handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False, {}
+    try:
+        held = _held(handle)  # first: read before, the note of a session that is just ending would be the older one
+        return held, read_record(handle)
+    finally:
+        os.close(handle)
+
+
 def probe(file: Path) -> bool:
     """Whether somebody holds the slot. Raises OSError other than "no such file"."""
     try:
@@ -37,18 +50,23 @@ def probe(file: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
+        return _held(handle)
+    finally:
+        os.close(handle)
+
+
+def _held(handle: int) -> bool:
+    try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    finally:
-        os.close(handle)
     return False
 
 
 def read_record(file: Path | int) -> dict[str, Any]:
     """The note in a slot's file; empty when there is none or it is being written."""
     try:
-        text = os.pread(file, 65536, 0) if isinstance(file, int) else file.read_bytes()
+        text = os.pread(file, 8192, 0) if isinstance(file, int) else file.read_bytes()
         record = json.loads(text)
     except (OSError, ValueError):
         return {}
