@@ -31,3 +31,14 @@ def test_a_field_has_a_sentence_under_it(below):
 def test_all_settings_are_looked_at():
     assert {owner.name for owner in CLASSES} >= {"Roster", "RoleSettings", "SessionSettings", "MergeSettings"}
     assert len(list(fields())) > 40
+
+
+NAMES = sorted(
+    {ast.unparse(n.target) for c in CLASSES for n in c.body if isinstance(n, ast.AnnAssign)} - {"__pydantic_config__"}
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_key_stands_in_the_page_about_the_roster(name):
+    page = (Path(settings.__file__).parents[2] / "docs" / "roster.md").read_text()
+    assert f"`{name}`" in page or f".{name}`" in page

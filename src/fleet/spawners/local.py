@@ -159,21 +159,22 @@ class LocalSpawner:
 
 
 def _session(slot: str, *, running: bool, record: Mapping[str, Any]) -> Session:
-    def moment(key: str) -> datetime | None:
-        return datetime.fromtimestamp(record[key], UTC) if isinstance(record.get(key), int | float) else None
-
     return Session(
         slot=slot,
         role=slot.rsplit("-", 1)[0],
         run=str(record.get("run", "")),
         running=running,
-        started_at=moment("started_at"),
-        until=moment("until"),
+        started_at=_moment(record.get("started_at")),
+        until=_moment(record.get("until")),
         pid=record.get("pid"),
         stage=str(record.get("stage", "")) if running else "",
         item=str(record.get("item", "")),
         outcome="" if running else str(record.get("outcome", "lost")),
     )
+
+
+def _moment(seconds: object) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, (int, float)) else None
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
