@@ -39,6 +39,8 @@ def git(*argv):
 
 def build(**more):
     answer = {"title": "Add " + os.environ["FLEET_ITEM"] + " by " + role, "body": "Because.", "cost_usd": 0.25}
+    number = os.environ["FLEET_ITEM"].removeprefix("issue-")
+    answer["closes"] = [int(number)] if number.isdigit() else []
     print(json.dumps(answer | more))
 
 def wait_for(name):

@@ -151,7 +151,7 @@ def test_what_changed_since_the_plan_is_held():
 def test_what_is_gone_since_the_plan_is_held():
     merger = FakeMerger.of(pull(30))
     outcomes = merge_all(merger, *ready(pull(30), pull(31)))
-    assert outcomes[1] == Outcome(subject="pr-31", result="held", detail="it is closed by now")
+    assert outcomes[1] == Outcome(subject="pr-31", result="held", detail="GitHub did not give it once more")
 
 
 def test_one_failed_merge_does_not_stop_the_next():

@@ -167,7 +167,7 @@ def test_a_failed_reading_leaves_the_rest_to_the_next_pass():
 
 
 def test_one_that_is_gone_by_now_waits():
-    assert settle(FakeMerger.of(), ready(pull(1)))[0] == [(1, "next-pass")]
+    assert settle(FakeMerger.of(), ready(pull(1)))[0] == [(1, "unread")]
 
 
 def test_nothing_is_settled_when_github_is_unread():

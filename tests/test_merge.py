@@ -53,7 +53,6 @@ MERGES = [
         pull(reviews=(review(), review("CHANGES_REQUESTED", BOB, can_push=False))), id="23 a non-writer's request"
     ),
     pytest.param(pull(reviews=(review("CHANGES_REQUESTED", APP), review())), id="23 another bot's request"),
-    pytest.param(pull(reviews=(review("CHANGES_REQUESTED", None), review())), id="23 a request of a deleted account"),
     pytest.param(pull(reviews=(review(commit=HEAD),)), id="25 approval re-pointed to the head by update-branch"),
     pytest.param(pull(), id="27 an outstanding review request is not even read"),
     pytest.param(pull(checks=checks(check(), check("lint", "NEUTRAL"))), id="32 NEUTRAL beside a SUCCESS"),

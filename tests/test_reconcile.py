@@ -148,7 +148,7 @@ LOOKED = {f"builder-{n}": entry(looked_at=ago(minutes=5), looked_base=BASE_SHA) 
     [
         pytest.param({}, {}, 0, id="all well"),
         pytest.param({}, {"ledger": lambda: Ledger(looks=LOOKED)}, 0, id="nothing to do"),
-        pytest.param({}, {"probes": lambda: (probe(ok=False),)}, 0, id="production down is a finding, not a failure"),
+        pytest.param({}, {"probes": lambda: (probe(ok=False),)}, 1, id="production down: not all is well"),
         pytest.param({"fail": {"builder-0"}}, {}, 1, id="a start failed"),
         pytest.param({}, {"github": failing()}, 1, id="GitHub was not reached"),
         pytest.param({}, {"again": failing()}, 0, id="nothing had to be read again"),

@@ -13,6 +13,8 @@ from fleet.spawners import Order, Refused, Spawner, Started, Taken
 
 REFUSALS_IN_A_ROW = 2
 """So many starts that fail one after another hold the rest of this pass: the place is full or broken."""
+REFUSALS_A_PASS = 5
+"""So many merge calls may be refused in one pass; a stateless tool would repeat them all in the next one."""
 UNKNOWN_PATIENCE = 10.0
 """Seconds to wait for GitHub to work out whether the next pull request still merges; after each merge it must."""
 BASE_MODIFIED = "Base branch was modified"
@@ -74,29 +76,36 @@ def start_all(plan: Plan, world: World, hands: Hands) -> list[Outcome]:
 
 
 def merge_all(plan: Plan, world: World, hands: Hands) -> list[Outcome]:
-    """Merge what is ready, oldest first. After each merge the next one is read again: it may conflict now."""
+    """Merge what is ready, oldest first, until a pass is full; one that is refused makes room for the next.
+
+    Whatever is not the first is read again right before: after a merge it may conflict.
+    """
     outcomes: list[Outcome] = []
     if world.github is None:
         return outcomes
     rules = merge.policy(world, world.github)
-    ready = [p for p in plan.pulls if p.merge]
-    for n, candidate in enumerate(ready):
+    merged: list[PullRequest] = []
+    candidates = merge.in_turn(plan.pulls)
+    for n, candidate in enumerate(candidates):
+        if merge.beside(candidate.pull, merged, rules.settings) or len(outcomes) >= REFUSALS_A_PASS + len(merged):
+            continue
         try:
             fresh = candidate if n == 0 else _read_again(candidate.pull.number, rules, hands)
-            outcome = _merge(fresh, rules, hands) if fresh else _held(candidate, "it is closed by now")
+            outcome = _merge(fresh, rules, hands) if fresh else _held(candidate, "GitHub did not give it once more")
         except GitHubError as error:
-            outcomes.append(_failed(candidate.pull, error))
-            if error.status == 401 or isinstance(error, RateLimitedError):  # a 403 may be about one alone: workflows
-                rest = ready[n + 1 :]
-                return outcomes + [_held(p, "the merge before it was refused for all") for p in rest]
-            continue
+            outcome = _failed(candidate.pull, error)
+            if error.status == 401 or isinstance(error, RateLimitedError):
+                rest = [p for p in candidates[n + 1 :] if p.merge]
+                return [*outcomes, outcome, *(_held(p, "the merge before it was refused for all") for p in rest)]
         outcomes.append(outcome)
+        if outcome.result == "merged":
+            merged.append(candidate.pull)
     return outcomes
 
 
 def prune(world: World, hands: Hands) -> list[Outcome]:
     """Remove the claims of items that were closed long ago, so that the ledger does not grow for ever."""
-    if world.ledger is None or world.github is None:
+    if world.ledger is None or world.github is None or world.github.unread:
         return []
     open_items = {f"issue-{i.number}" for i in world.github.issues} | {f"pr-{p.number}" for p in world.github.pulls}
     old = ledger_rules.outdated(world.ledger, open_items, world.now)

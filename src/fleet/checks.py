@@ -3,6 +3,7 @@
 GitHub's sum keeps counting runs that a rerun has replaced, and leaves out whether a check was wanted at all.
 """
 
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
 from fleet.models import Base, Check, Checks
@@ -11,29 +12,39 @@ from fleet.settings import MergeSettings
 
 GOOD = frozenset({"SUCCESS", "NEUTRAL", "SKIPPED"})
 """Conclusions that do not stand in the way; at least one SUCCESS is needed besides."""
+OLDEST, NEWEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
 def latest(checks: Checks) -> tuple[Check, ...]:
-    """The newest run of each check: a rerun replaces what it reran. Queued ones without a time are the newest."""
+    """The newest run of each check: a rerun replaces what it reran; of two at one time, the worse one counts."""
     newest: dict[tuple[str, str], Check] = {}
     for check in checks.all:
         known = newest.get((check.name, check.source))
-        if known is None or check.at is None or (known.at is not None and check.at >= known.at):
+        if known is None or _age(check) >= _age(known):
             newest[check.name, check.source] = check
     return tuple(newest.values())
 
 
+def _age(check: Check) -> tuple[datetime, int]:
+    """When it ran, then how bad it is. Not begun is the newest, over without a time the oldest."""
+    never = OLDEST if check.complete else NEWEST
+    badness = 0 if check.state in GOOD else 2 if check.complete else 1
+    return check.at or never, badness if check.at else 0
+
+
 def red_check(base: Base, settings: MergeSettings) -> str:
     """The name of a check that failed on the base branch; empty when none did. Pending is not red."""
-    if base.checks is None:
+    counted = [c for c in latest(base.checks) if not ignored(c.name, settings)] if base.checks else []
+    if failed := next((c.name for c in counted if c.complete and c.state not in GOOD), ""):
+        return failed
+    if base.checks is None or base.checks.more:  # what was not read one by one, GitHub's own sum speaks for
         return "its checks" if base.state in ("FAILURE", "ERROR") else ""
-    counted = [c for c in latest(base.checks) if not ignored(c.name, settings)]
-    return next((c.name for c in counted if c.complete and c.state not in GOOD), "")
+    return ""
 
 
 def ignored(name: str, settings: MergeSettings) -> bool:
     """Whether the roster says that this check does not count."""
-    return any(fnmatchcase(name, pattern) for pattern in settings.ignore_checks)
+    return any(name == pattern or fnmatchcase(name, pattern) for pattern in settings.ignore_checks)
 
 
 def bad_check(checks: Checks, settings: MergeSettings) -> Reason | None:

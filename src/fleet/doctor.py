@@ -126,7 +126,7 @@ def _agent(site: Site) -> Iterator[Finding]:
             yield Finding("ok", "model key", f"{variable} is set")
         else:
             yield Finding("mend", "model key", f"{variable} is not set: put the key of your model account there")
-    for program in sorted({(r.session.command or "claude").split()[0] for r in roles}):
+    for program in sorted({site.command(role)[0] for role in roles}):
         found = shutil.which(program, path=site.env.get("PATH"))
         if not found:
             hint = "npm install -g @anthropic-ai/claude-code" if program == "claude" else "install it"
@@ -135,7 +135,10 @@ def _agent(site: Site) -> Iterator[Finding]:
             yield _claude(found)
         else:
             yield Finding("ok", "agent", found)
-    yield Finding("note", "wall", "there is none yet: agents get no shell, and their file tools stay in the clone")
+    if any(role.session.harness == "claude" for role in roles):
+        yield Finding("note", "wall", "there is none yet: agents get no shell, and their file tools stay in the clone")
+    if any(role.session.harness == "script" or role.session.wall == "none" for role in roles):
+        yield Finding("note", "wall", "script agents, setup and check run with this account: use what you trust")
 
 
 def _claude(path: str) -> Finding:
@@ -149,7 +152,7 @@ def _claude(path: str) -> Finding:
 
 
 def _cron(site: Site) -> Iterator[Finding]:
-    commands = {(r.session.command or "claude").split()[0] for r in site.roster.roles.values() if r.mode != "sentinel"}
+    commands = {site.command(role)[0] for role in site.roster.roles.values() if role.mode != "sentinel"}
     for program in sorted({"git", *commands}):
         found = shutil.which(program, path=site.env.get("PATH"))
         if found and not shutil.which(program, path=CRON_PATH):

@@ -15,6 +15,7 @@ from fleet.settings import Roster
 
 T = TypeVar("T")
 CANDIDATES_AT_ONCE = 10
+NOT_READ_AGAIN = Reason(code="unread", text="GitHub did not give it when it was asked for once more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +69,11 @@ def settle(plans: Sequence[PullPlan], world: World, sources: Sources) -> tuple[t
         return (), []
     rules = merge.policy(world, world.github)
     numbers = [plan.pull.number for plan in plans if merge.worth_reading(plan)]
+    listed = {plan.pull.number: plan.pull for plan in plans}
     fresh: dict[int, PullPlan] = {}
     problems: list[Problem] = []
     enough = math.inf if rules.settings.by == "person" else rules.settings.per_pass
-    while numbers and sum(plan.merge for plan in fresh.values()) < enough:
+    while numbers and sum(plan.merge for plan in merge.batch(tuple(fresh.values()), rules.settings)) < enough:
         chunk, numbers = numbers[:CANDIDATES_AT_ONCE], numbers[CANDIDATES_AT_ONCE:]
         try:
             read = sources.again(chunk)
@@ -80,8 +82,8 @@ def settle(plans: Sequence[PullPlan], world: World, sources: Sources) -> tuple[t
             break
         for number in chunk:
             pull = read.get(number)
-            if pull:
-                fresh[number] = PullPlan(pull=pull, reasons=merge.reasons(pull, rules))
+            reasons = merge.reasons(pull, rules) if pull else (NOT_READ_AGAIN,)
+            fresh[number] = PullPlan(pull=pull or listed[number], reasons=reasons)
     settled = [fresh.get(p.pull.number) or _unsettled(p) for p in plans]
     return merge.batch(settled, rules.settings), problems
 

@@ -6,7 +6,6 @@ To add a reason not to merge: one function, one line in ``RULES``, one row in te
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from fleet.checks import bad_check, red_check
 from fleet.models import Base, Identities, PullRequest, Review, Snapshot, World
@@ -15,12 +14,14 @@ from fleet.settings import MergeSettings
 
 READY = frozenset({"CLEAN", "HAS_HOOKS", "UNSTABLE"})
 """GitHub's merge states that allow a merge; UNSTABLE is a check that is not required, and those we read ourselves."""
-PROTECTED = (
-    ".github/**", "CODEOWNERS", "docs/CODEOWNERS", "roster.yaml", "briefs/**",
-    ".claude/**", "**/.claude/**", ".mcp.json", "CLAUDE.md", "**/CLAUDE.md", "AGENTS.md", "**/AGENTS.md",
-)  # fmt: skip
-"""Paths that steer the machines; a change to them needs a person's approval."""
-SKIPS_CI = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]", "***no_ci***")
+PROTECTED_FOLDERS = (".github", "briefs")
+PROTECTED_FILES = ("roster.yaml", ".gitmodules")
+"""At the top of the repository."""
+PROTECTED_NAMES = frozenset(
+    {"CODEOWNERS", "CLAUDE.md", "CLAUDE.local.md", "AGENTS.md", "GEMINI.md", ".mcp.json", ".claude", ".cursor"}
+)
+"""Anywhere in it, with all that is below."""
+SKIPS_CI = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]", "***no_ci***", "skip-checks: true")
 """In a squash title they switch CI off (docs.github.com/actions/managing-workflow-runs/skipping-workflow-runs)."""
 
 
@@ -35,6 +36,7 @@ class Policy:
     squash_allowed: bool = True
 
 
+NO_OBJECTION = frozenset({"APPROVED", "DISMISSED", "COMMENTED", "PENDING"})
 Rule = Callable[[PullRequest, Policy], Reason | None]
 
 
@@ -72,14 +74,23 @@ def batch(plans: Sequence[PullPlan], settings: MergeSettings) -> tuple[PullPlan,
     taken: list[PullRequest] = []
     out = []
     for candidate in plans:
-        why = _beside(candidate.pull, taken, settings) if candidate.merge else None
+        why = beside(candidate.pull, taken, settings) if candidate.merge else None
         if candidate.merge and not why:
             taken.append(candidate.pull)
         out.append(PullPlan(pull=candidate.pull, reasons=(why,)) if why else candidate)
     return tuple(out)
 
 
-def _beside(pull: PullRequest, taken: Sequence[PullRequest], settings: MergeSettings) -> Reason | None:
+def in_turn(plans: Sequence[PullPlan]) -> tuple[PullPlan, ...]:
+    """Those that may be merged now, and after them those that only wait for another: oldest first in each."""
+    waiting = [
+        p for p in plans if [r.code for r in p.reasons] in (["next-pass"], ["same-file"]) and p.pull.files is not None
+    ]
+    return (*(p for p in plans if p.merge), *waiting)
+
+
+def beside(pull: PullRequest, taken: Sequence[PullRequest], settings: MergeSettings) -> Reason | None:
+    """Why a pull request may not be merged in one pass with others; None when it may."""
     if settings.by == "person":
         return Reason(code="ready", text="ready for you: merge.by is person")
     if len(taken) >= settings.per_pass:
@@ -96,6 +107,8 @@ def _beside(pull: PullRequest, taken: Sequence[PullRequest], settings: MergeSett
 
 
 def _repository(_: PullRequest, rules: Policy) -> Reason | None:
+    if rules.base.unread:
+        return Reason(code="base-unread", text=f"GitHub did not say {', '.join(rules.base.unread)} of the base branch")
     if rules.archived:
         return Reason(code="archived", text="the repository is archived")
     if not rules.squash_allowed:
@@ -161,7 +174,9 @@ def _merged_before(pull: PullRequest, rules: Policy) -> Reason | None:
 
 
 def _change_requests(pull: PullRequest, rules: Policy) -> Reason | None:
-    standing = [r for r in pull.reviews if r.state == "CHANGES_REQUESTED" and _counts(r, rules)]
+    standing = [r for r in pull.reviews if r.state not in NO_OBJECTION and _may_object(r, rules)]
+    if standing and standing[0].state != "CHANGES_REQUESTED":
+        return Reason(code="unread", text=f"{_reviewer(standing[0])} says {standing[0].state}, which is new to fleet")
     if standing:
         return Reason(code="changes-requested", text=f"{_reviewer(standing[0])} requests changes")
     if pull.review_decision == "CHANGES_REQUESTED":
@@ -240,8 +255,9 @@ RULES: tuple[Rule, ...] = (
 
 
 def is_protected(path: str) -> bool:
-    """Whether a change to this path needs a person."""
-    return any(fnmatchcase(path, pattern) for pattern in PROTECTED)
+    """Whether a path steers the machines, so that a change to it needs a person's approval."""
+    parts = path.split("/")
+    return parts[0] in PROTECTED_FOLDERS or path in PROTECTED_FILES or bool(PROTECTED_NAMES & set(parts))
 
 
 def _counts(review: Review, rules: Policy) -> bool:
@@ -251,6 +267,12 @@ def _counts(review: Review, rules: Policy) -> bool:
     if review.author.id and review.author.id == rules.identities.reviewer.id:
         return True
     return review.can_push and review.author.kind == "User"
+
+
+def _may_object(review: Review, rules: Policy) -> bool:
+    """Whether this reviewer can hold a merge: who may write, even if GitHub will not say who it is; no other bot."""
+    bot = review.author is not None and review.author.kind == "Bot"
+    return _counts(review, rules) or (review.can_push and not bot)
 
 
 def _is_person(review: Review, rules: Policy) -> bool:

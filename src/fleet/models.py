@@ -118,9 +118,10 @@ class Base:
     checks: Checks | None
     state: str | None
     """GitHub's own sum of the checks, used only where they could not be read one by one."""
+    unread: tuple[str, ...] = ()
+    """What GitHub would not say of it: then nothing is merged."""
     headlines: tuple[str, ...] = ()
     """First lines of the newest commits, newest first."""
-    committed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +152,8 @@ class Snapshot:
     """Open ones, oldest first."""
     issues: tuple[Issue, ...]
     """Open ones, oldest first."""
+    unread: tuple[str, ...] = ()
+    """What could not be read, for people; what it concerns is held or left out."""
     points_left: int | None = None
     """GraphQL points left in this hour."""
 

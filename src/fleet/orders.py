@@ -1,6 +1,7 @@
 """A decision to start a session, made into an order: the stages, their time, and all that prepare needs to know."""
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -93,5 +94,7 @@ def _job(site: Site, world: World, start: Start, run: str, role: RoleSettings) -
         "labels": sorted({label for other in site.roster.roles.values() for label in other.labels}),
         "model_api": site.env.get("ANTHROPIC_BASE_URL", ""),
         "health": [asdict(p) | {"timeout": p.timeout.total_seconds()} for p in site.roster.health],
-        "session": asdict(role.session) | {"timeout": role.session.timeout.total_seconds()},
+        "session": asdict(role.session)
+        | {"timeout": role.session.timeout.total_seconds()}
+        | {"command": shlex.join(site.command(role))},
     }

@@ -3,6 +3,7 @@
 It keeps nothing between runs, may be killed at any instant and run twice at once; the next pass puts things right.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -35,12 +36,25 @@ class Pass:
         if faults or any(p.person for p in self.problems) or any(o.person for o in self.outcomes):
             return 2
         failed = any(outcome.result in ("failed", "refused") for outcome in self.outcomes)
-        return 1 if failed or self.problems else 0
+        down = self.production is health.Production.DOWN
+        return 1 if failed or down or self.problems else 0
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Everything that could not be read."""
-        return (*self.world.problems, *self.plan.problems)
+        """Everything that could not be read, and what keeps all merges back."""
+        github = self.world.github
+        unread = (
+            [Problem(step="github", message=f"GitHub would not tell {what}") for what in github.unread]
+            if github
+            else []
+        )
+        return (*self.world.problems, *unread, *self._switched_off(), *self.plan.problems)
+
+    def _switched_off(self) -> Iterator[Problem]:
+        github = self.world.github
+        if github and github.pulls and (github.archived or not github.squash_allowed):
+            why = "is archived" if github.archived else "does not allow squash merges; switch them on"
+            yield Problem(step="merge", message=f"{self.world.roster.repo} {why}", person=True)
 
 
 def run(

@@ -122,12 +122,12 @@ class SessionSettings:
     """The executable and its arguments; default for ``claude``: the ``claude`` on PATH. ``script`` needs it."""
     model: str = "sonnet"
     """The model's name, as the harness knows it."""
-    budget_usd: Annotated[float, Ge(0), Le(1_000_000)] = 2.0
+    budget_usd: Annotated[float, Ge(0.01), Le(1_000_000)] = 2.0
     """What one session may cost; counted as spent while it runs."""
     max_turns: Annotated[int, Ge(1)] = 80
     """How many turns the model may take."""
     timeout: Duration = timedelta(minutes=45)
-    """How long the agent may work; ten minutes more are kept for preparing, checking and publishing."""
+    """How long the agent may work; twenty minutes more are kept for preparing, checking and publishing."""
     wall: Literal["auto", "none"] = "auto"
     """``auto``: no shell for the agent unless it is walled in; ``none`` trusts it with the operator's account."""
     setup: str | None = None

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from fleet.errors import ConfigError
 from fleet.git import Git, Remote
 from fleet.github.door import Door
 from fleet.mirror import Mirror
-from fleet.settings import Roster
+from fleet.settings import RoleSettings, Roster
 
 Who = Literal["coordinator", "author", "reviewer"]
 WHO: tuple[Who, ...] = ("coordinator", "author", "reviewer")
@@ -57,6 +58,13 @@ class Site:
         """The name of the variable that holds an identity's token."""
         name: str = getattr(self.roster.identities, who).token_env
         return name
+
+    def command(self, role: RoleSettings) -> list[str]:
+        """The agent's program and arguments; a path that is not absolute counts from the roster's folder."""
+        words = shlex.split(role.session.command or "claude")
+        if "/" in words[0] and not words[0].startswith("/"):
+            words[0] = str(self.folder / words[0])
+        return words
 
     def token(self, who: Who) -> str:
         """The token itself. Raises ConfigError."""

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from fleet import ledger, probes, roster
+from fleet.errors import GitHubError
 from fleet.github.door import Door
 from fleet.github.reader import Reader, whoami
 from fleet.identities import cached
@@ -62,7 +63,7 @@ def faults(site: Site) -> dict[str, str]:
         if role.mode != "sentinel" and role.session.harness == "claude":
             needs.append(role.session.model_key.env)
         missing = [name for name in dict.fromkeys(needs) if not site.env.get(name, "").strip()]
-        program = role.session.command.split()[0] if role.session.command else "claude"
+        program = site.command(role)[0]
         if missing:
             found.setdefault(key, f"{' and '.join(missing)} not set; `fleet doctor` says what belongs there")
         elif role.mode != "sentinel" and not shutil.which(program, path=site.env.get("PATH")):
@@ -84,12 +85,25 @@ def free_memory() -> int | None:
     return None
 
 
+NOBODY = Actor(login="", id="")
+"""Who an identity is whose token is missing or refused: no opinion and no pull request is its."""
+
+
 def _identities(site: Site, door: Callable[[Who], Door], *, keep: bool) -> dict[str, Actor]:
     """The author and the reviewer where their token is another one than the coordinator's."""
     known: dict[str, Actor] = {}
     for who in WHO[1:]:
+        if site.variable(who) == site.variable("coordinator"):
+            continue
         token = site.env.get(site.variable(who), "").strip()
-        if token and token != site.token("coordinator"):
-            ask = lambda who=who: whoami(door(who))  # noqa: E731
-            known[who] = cached(site.home / "identities.json", site.urls.api, token, ask, keep=keep)
+        if token == site.token("coordinator"):
+            continue
+        ask = lambda who=who: whoami(door(who))  # noqa: E731
+        try:
+            file = site.home / "identities.json"
+            known[who] = cached(file, site.urls.api, token, ask, keep=keep) if token else NOBODY
+        except GitHubError as error:
+            if error.status != 401:
+                raise
+            known[who] = NOBODY  # a person's approval needs neither; `fleet doctor` and its sessions say it
     return known

@@ -3,6 +3,7 @@
 A session reads what it takes once more before it claims it, so this may be a few seconds old and need not be exact.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from fleet.ledger_rules import held
@@ -47,7 +48,7 @@ def reviews(github: Snapshot, ledger: Ledger, now: datetime) -> tuple[Item, ...]
 
 def wants_review(pull: PullRequest, identities: Identities, base: str) -> bool:
     """Whether our reviewer should look at a pull request: ours, or handed over by label; not its own, not seen yet."""
-    if pull.draft or pull.base != base or pull.author is None or pull.labels & HANDS_OFF or pull.unread:
+    if pull.draft or pull.base != base or pull.author is None or hands_off(pull.labels) or pull.unread:
         return False
     ours = pull.author.id == identities.author.id
     if pull.author.id == identities.reviewer.id or not (ours or FOR_ROBOTS in pull.labels):
@@ -74,7 +75,17 @@ def issues(role: RoleSettings, roster: Roster, github: Snapshot, ledger: Ledger,
 
 def wanted_labels(issue: Issue, role: RoleSettings) -> bool:
     """Whether an issue carries a label of the role and none that keeps sessions away."""
-    return bool(issue.labels & set(role.labels)) and not issue.labels & HANDS_OFF
+    return bool(lower(issue.labels) & lower(role.labels)) and not hands_off(issue.labels)
+
+
+def hands_off(labels: Iterable[str]) -> bool:
+    """Whether a label keeps sessions away. GitHub's labels do not tell letters' case apart."""
+    return bool(lower(labels) & HANDS_OFF)
+
+
+def lower(labels: Iterable[str]) -> frozenset[str]:
+    """Labels as they are compared."""
+    return frozenset(label.lower() for label in labels)
 
 
 def may_be_trusted(issue: Issue, roster: Roster, identities: Identities) -> bool:

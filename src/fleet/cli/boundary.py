@@ -27,8 +27,8 @@ def boundary() -> Iterator[None]:
         where = f"{error.filename}: " if error.filename else ""
         typer.echo(f"fleet: {where}{error.strerror or error}", err=True)
         raise typer.Exit(2) from error
-    except typer.Exit:
-        raise
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise  # usage errors are told by the command line itself, with exit code 2
     except Exception as error:
         traceback.print_exc()
         typer.echo("fleet: this is a bug in fleet; please report it with the lines above", err=True)

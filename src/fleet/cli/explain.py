@@ -102,10 +102,10 @@ def _issue(world: "World", number: int) -> "Iterator[str]":
         yield f"#{number} is not an open issue of {world.roster.repo}"
         return
     yield f"#{number} {issue.title}"
-    roles = [key for key, role in world.roster.roles.items() if issue.labels & set(role.labels)]
+    roles = [key for key, role in world.roster.roles.items() if work.lower(issue.labels) & work.lower(role.labels)]
     yield f"labels {', '.join(sorted(issue.labels)) or 'none'}; taken by {', '.join(roles) or 'no role'}"
-    if off := sorted(issue.labels & work.HANDS_OFF):
-        yield f"kept away by the label {off[0]}"
+    if work.hands_off(issue.labels):
+        yield "a label keeps sessions away"
     if not work.may_be_trusted(issue, world.roster, world.github.identities):
         yield f"its author ({issue.association.lower()}) may not write; a person can label it {work.FOR_ROBOTS}"
     claim = world.ledger.claims.get(f"issue-{number}") if world.ledger else None

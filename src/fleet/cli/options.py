@@ -41,4 +41,4 @@ def secrets(site: "Site") -> tuple[str, ...]:
 
     names = {site.variable(who) for who in WHO}
     names |= {role.session.model_key.env for role in site.roster.roles.values()}
-    return tuple(value for name in sorted(names) if (value := site.env.get(name, "")))
+    return tuple(value for name in sorted(names) if (value := site.env.get(name, "").strip()))

@@ -78,7 +78,7 @@ class Door:
         if not isinstance(answer, dict) or not ("data" in answer or "errors" in answer):
             raise GitHubError("GitHub did not answer with GraphQL; is GITHUB_API_URL right?", person=True)
         errors = answer.get("errors") or []
-        if any(error.get("type") == "RATE_LIMITED" for error in errors):
+        if any(error.get("type") in ("RATE_LIMITED", "RATE_LIMIT") for error in errors):
             raise _rate_limited(headers)
         data = answer.get("data")
         if not data:

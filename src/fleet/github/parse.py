@@ -8,22 +8,29 @@ from fleet.models import Actor, Base, Check, Checks, Issue, PullRequest, Review
 
 Json = Mapping[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-INDIFFERENT = frozenset(
-    {"url", "updatedAt", "submittedAt", "workflow", "workflowRun", "event", "app", "slug", "name", "changeType"}
-)
+SOURCES = frozenset({"workflow", "workflowRun", "event", "app", "slug", "checkSuite", "databaseId"})
+"""Leaves that tell checks of one name apart; without them each run counts for itself."""
+INDIFFERENT = SOURCES | {"url", "updatedAt", "submittedAt", "changeType"}
 """Leaves whose loss changes no verdict; any other one that GitHub would not say makes a pull request unread."""
 
 
 def pull_request(node: Json, lost: Sequence[str] = ()) -> PullRequest:
     """Read the Pull or Candidate fragment. ``lost`` names fields that came with an error."""
     reviews, labels, files = node.get("latestOpinionatedReviews"), node.get("labels"), node.get("files")
+    writers = node.get("writers")
     unread = [name for name in lost if name not in INDIFFERENT]
-    if reviews is None or (reviews.get("pageInfo") or {}).get("hasNextPage"):
-        unread.append("all of its reviews")
+    if reviews is None or writers is None or (writers.get("pageInfo") or {}).get("hasNextPage"):
+        unread.append("all of its reviews")  # those who may not write may be as many as they like
     if labels is None or labels.get("totalCount", 0) > len(labels.get("nodes") or ()):
         unread.append("all of its labels")
     contexts = (node.get("statusCheckRollup") or {}).get("contexts")
-    for what, part in (("reviews", reviews), ("labels", labels), ("checks", contexts), ("files", files)):
+    for what, part in (
+        ("reviews", reviews),
+        ("reviews", writers),
+        ("labels", labels),
+        ("checks", contexts),
+        ("files", files),
+    ):
         if None in ((part or {}).get("nodes") or ()):  # an error inside of one leaves null in its place
             unread.append(f"all of its {what}")
     return PullRequest(
@@ -46,8 +53,8 @@ def pull_request(node: Json, lost: Sequence[str] = ()) -> PullRequest:
         in_merge_queue=bool(node.get("isInMergeQueue")),
         needs_merge_queue=bool(node.get("isMergeQueueEnabled")),
         labels=label_names(labels),
-        reviews=tuple(_review(r) for r in _nodes(reviews)),
-        checks=checks(node.get("statusCheckRollup")),
+        reviews=tuple(dict.fromkeys(_review(r) for r in (*_nodes(reviews), *_nodes(writers)))),
+        checks=checks(node.get("statusCheckRollup"), apart=bool(SOURCES & set(lost))),
         files=tuple(f["path"] for f in _nodes(files)) if files is not None else None,
         renames=any(f.get("changeType") == "RENAMED" for f in _nodes(files)),
         all_files=files is None or not (files.get("pageInfo") or {}).get("hasNextPage"),
@@ -68,18 +75,23 @@ def issue(node: Json) -> Issue:
     )
 
 
-def base(node: Json) -> Base:
-    """Read the Base fragment."""
+def base(node: Json, lost: Sequence[str] = ()) -> Base:
+    """Read the Base fragment. ``lost`` names fields that came with an error."""
     target = node.get("target") or {}
     history = _nodes(target.get("history"))
     rollup = target.get("statusCheckRollup")
+    unread = [name for name in lost if name not in INDIFFERENT]
+    if not target.get("oid"):
+        unread.append("its head")
+    if None in (((rollup or {}).get("contexts") or {}).get("nodes") or ()):
+        unread.append("all of its checks")
     return Base(
         branch=node["name"],
         sha=target.get("oid") or "",
-        checks=checks(rollup) if rollup and rollup.get("contexts") else None,
+        checks=checks(rollup, apart=bool(SOURCES & set(lost))) if rollup and rollup.get("contexts") else None,
         state=(rollup or {}).get("state"),
         headlines=tuple(_headline(commit) for commit in history),
-        committed_at=moment(history[0].get("committedDate")) if history else None,
+        unread=tuple(dict.fromkeys(unread)),
     )
 
 
@@ -89,20 +101,20 @@ def _headline(commit: Json) -> str:
     return lines[0] if lines else ""
 
 
-def checks(rollup: Json | None) -> Checks | None:
-    """Read the Rollup fragment; None when no check ever ran."""
+def checks(rollup: Json | None, *, apart: bool = False) -> Checks | None:
+    """Read the Rollup fragment; None when no check ever ran. ``apart`` takes no run for a rerun of another."""
     if rollup is None:
         return None
     contexts = rollup.get("contexts") or {}
     page = contexts.get("pageInfo") or {}
     return Checks(
         commit=(rollup.get("commit") or {}).get("oid") or "",
-        all=tuple(check(node) for node in _nodes(contexts)),
+        all=tuple(check(node, apart=f"/{n}" if apart else "") for n, node in enumerate(_nodes(contexts))),
         more=(page.get("endCursor") or "?") if page.get("hasNextPage", not contexts) else None,
     )
 
 
-def check(node: Json) -> Check:
+def check(node: Json, *, apart: str = "") -> Check:
     """Read the Context fragment."""
     if node.get("__typename") == "StatusContext":
         state = node.get("state") or "UNKNOWN"
@@ -117,10 +129,16 @@ def check(node: Json) -> Check:
     suite = node.get("checkSuite") or {}
     run = suite.get("workflowRun") or {}
     complete = node.get("status") == "COMPLETED"
-    source = ("run", (suite.get("app") or {}).get("slug"), run.get("event"), (run.get("workflow") or {}).get("name"))
+    workflow = run.get("workflow") or {}  # its number tells two files of one name apart
+    source = (
+        "run",
+        (suite.get("app") or {}).get("slug"),
+        run.get("event"),
+        workflow.get("databaseId") or workflow.get("name"),
+    )
     return Check(
         name=node.get("name") or "",
-        source="/".join(part or "-" for part in source),
+        source="/".join(str(part or "-") for part in source) + apart,
         state=(node.get("conclusion") if complete else node.get("status")) or "UNKNOWN",
         complete=complete,
         at=moment(node.get("startedAt")) or moment(node.get("completedAt")),
@@ -146,11 +164,13 @@ def moment(text: str | None) -> datetime | None:
 
 
 def lost_fields(errors: Iterable[Json], *path: str | int) -> list[str]:
-    """The leaves under a path that came with an error; "everything" for the path itself."""
+    """The leaves under a path that came with an error; "everything" for the path itself, "something" for no path."""
     lost = []
     for error in errors:
         where = error.get("path") or []
-        if where[: len(path)] == list(path):
+        if not where:
+            lost.append("something")  # it may be anything
+        elif where[: len(path)] == list(path):
             rest = [part for part in where[len(path) :] if isinstance(part, str)]
             lost.append(rest[-1] if rest else "everything")
     return lost

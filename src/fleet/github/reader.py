@@ -4,15 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fleet.errors import GitHubError
+from fleet.errors import GitHubError, RateLimitedError
 from fleet.github import parse, text
-from fleet.github.door import Door
+from fleet.github.door import TRIES, Door
 from fleet.models import Actor, Base, Checks, Identities, Issue, PullRequest, Snapshot
 
 PAGE = 25
 """Pull requests a page. GitHub ends a query after about ten seconds, and check rollups are slow (cli/cli#7421)."""
 ISSUES_A_PAGE = 50
 SMALLEST_PAGE = 6
+TOO_LARGE = (None, 500, 502, 503, 504)
+"""What GitHub answers, if anything, to a query that it cannot finish in time."""
+_NOT_ASKED: dict[str, Any] = {"nodes": ()}
 Json = dict[str, Any]
 
 
@@ -30,11 +33,13 @@ class Reader:
         """
         pulls: list[PullRequest] = []
         issues: list[Issue] = []
+        unread: list[str] = []
         first: Json = {}
         for page in self._pages(base):
             first = first or page
             pulls += page["pulls"]
             issues += page["issues"]
+            unread += page["unread"]
         viewer = first["viewer"]
         return Snapshot(
             identities=Identities(
@@ -46,21 +51,37 @@ class Reader:
             base=first["base"],
             pulls=tuple(pulls),
             issues=tuple(issues),
+            unread=tuple(unread),
             points_left=first["points_left"],
         )
 
     def again(self, numbers: Sequence[int], *, required: bool) -> dict[int, PullRequest]:
         """Read some pull requests again with their files and every page of their checks. Raises GitHubError."""
         variables = {"owner": self.owner, "name": self.name}
-        data, errors = self.door.query(text.candidates(numbers, required=required), variables)
+        try:
+            asked = text.candidates(numbers, required=required)
+            data, errors = self.door.query(asked, variables, tries=1 if len(numbers) > 1 else TRIES)
+        except GitHubError as error:
+            if len(numbers) == 1 or error.status not in TOO_LARGE:
+                raise
+            half = len(numbers) // 2
+            return self.again(numbers[:half], required=required) | self.again(numbers[half:], required=required)
         found = {}
         for number in numbers:
-            node = (data.get("repository") or {}).get(f"p{number}")
-            if node:
+            if node := (data.get("repository") or {}).get(f"p{number}"):
                 lost = parse.lost_fields(errors, "repository", f"p{number}")
-                pull = self._all_checks(parse.pull_request(node, lost), required=required)
-                found[number] = self._old_names(pull) if pull.renames else pull
+                found[number] = self._whole(parse.pull_request(node, lost), required=required)
         return found
+
+    def _whole(self, pull: PullRequest, *, required: bool) -> PullRequest:
+        """Read what one page does not hold; a pull request that this fails for is held, and no other."""
+        try:
+            pull = self._all_checks(pull, required=required)
+            return self._old_names(pull) if pull.renames else pull
+        except RateLimitedError:
+            raise
+        except GitHubError as error:
+            return replace(pull, unread=(*pull.unread, f"all of it: {error}"))
 
     def _old_names(self, pull: PullRequest) -> PullRequest:
         """Add the names that renamed files had before: GraphQL does not tell them, and they may be protected."""
@@ -100,7 +121,7 @@ class Reader:
             try:
                 data, errors = self.door.query(text.operation("Pass"), variables, tries=1)
             except GitHubError as error:
-                if error.status not in (None, 500, 502, 503, 504) or size <= SMALLEST_PAGE:
+                if error.status not in TOO_LARGE or size <= SMALLEST_PAGE:
                     raise
                 size //= 2
                 continue
@@ -112,33 +133,44 @@ class Reader:
 
     def _page(self, data: Json, errors: Sequence[Json], base: str | None, *, first: bool) -> Json:
         repository = data.get("repository")
+        if not repository and errors and not any(error.get("type") == "NOT_FOUND" for error in errors):
+            raise GitHubError(f"GitHub could not finish the query: {errors[0].get('message')}", status=502)
         if not repository:
             raise GitHubError(
                 f"{self.owner}/{self.name} does not exist or the token in {self.door.name} may not see it",
                 status=404, person=True,
             )  # fmt: skip
-        nodes = (repository.get("pullRequests") or {}).get("nodes") or []
+        pulls, issues = repository.get("pullRequests", _NOT_ASKED), repository.get("issues", _NOT_ASKED)
+        if pulls is None:
+            raise GitHubError("GitHub could not list the pull requests", status=502)
         where = ("repository", "pullRequests", "nodes")
         page = {
             "repository": repository,
             "points_left": (data.get("rateLimit") or {}).get("remaining"),
             "pulls": [
-                parse.pull_request(node, parse.lost_fields(errors, *where, n)) for n, node in enumerate(nodes) if node
+                parse.pull_request(node, parse.lost_fields(errors, *where, n))
+                for n, node in enumerate(pulls["nodes"])
+                if node
             ],
-            "issues": [parse.issue(node) for node in (repository.get("issues") or {}).get("nodes") or [] if node],
+            "issues": [parse.issue(node) for node in (issues or _NOT_ASKED)["nodes"] if node],
+            "unread": [
+                *(f"a pull request: {_said(errors, *where, n)}" for n, node in enumerate(pulls["nodes"]) if not node),
+                *([f"the issues: {_said(errors, 'repository', 'issues')}"] if issues is None else []),
+            ],
         }
         if first:
             viewer = data.get("viewer") or {}
             page["viewer"] = Actor(login=viewer.get("login") or "", id=viewer.get("id") or "")
-            page["base"] = self._base(repository, base)
+            page["base"] = self._base(repository, errors, base)
         return page
 
-    def _base(self, repository: Json, base: str | None) -> Base:
+    def _base(self, repository: Json, errors: Sequence[Json], base: str | None) -> Base:
         node = repository.get("defaultBranchRef") if base is None else repository.get("ref")
         if not node:
             what = f"branch {base}" if base else "default branch"
             raise GitHubError(f"{self.owner}/{self.name} has no {what}; push a first commit", person=True)
-        return parse.base(node)
+        lost = parse.lost_fields(errors, "repository", "defaultBranchRef" if base is None else "ref")
+        return parse.base(node, lost)
 
 
 def whoami(door: Door) -> Actor:
@@ -150,3 +182,9 @@ def whoami(door: Door) -> Actor:
 def _next(connection: Json | None) -> tuple[bool, str | None]:
     page = (connection or {}).get("pageInfo") or {}
     return bool(page.get("hasNextPage")), page.get("endCursor")
+
+
+def _said(errors: Sequence[Json], *path: str | int) -> str:
+    """What GitHub gave as the reason for a null."""
+    under = [error for error in errors if (error.get("path") or [])[: len(path)] == list(path)]
+    return str((under or [{"message": "no reason given"}])[0].get("message"))[:200]

@@ -40,7 +40,7 @@ def candidates(numbers: Sequence[int], *, required: bool) -> str:
 def _blocks() -> dict[str, str]:
     found: dict[str, str] = {}
     for file in sorted(_FOLDER.glob("*.graphql")):
-        text = "\n".join(line for line in file.read_text().splitlines() if not line.startswith("#"))
+        text = "\n".join(line for line in file.read_text().splitlines() if not line.lstrip().startswith("#"))
         found |= {match[2]: match[0] for match in _BLOCK.finditer(text)}
     return found
 

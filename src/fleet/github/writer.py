@@ -26,7 +26,11 @@ class Writer:
         """
         body = {"merge_method": "squash", "sha": head, "commit_title": f"{title} (#{number})"}
         answer = self.door.write("PUT", f"{self.path}/pulls/{number}/merge", body)
-        return str((answer or {}).get("sha") or "")
+        # A redirect of a renamed repository, or an empty answer, is no error to PyGithub and no merge either.
+        if not isinstance(answer, dict) or answer.get("merged") is not True or not answer.get("sha"):
+            said = answer.get("message") if isinstance(answer, dict) else answer
+            raise GitHubError(f"GitHub did not say that it merged ({said}); was {self.repo} renamed?")
+        return str(answer["sha"])
 
     def open_pull(self, *, branch: str, base: str, title: str, body: str) -> int:
         """Open a pull request, or find the one that is open for this branch. Safe to repeat. Raises GitHubError."""
@@ -34,7 +38,7 @@ class Writer:
         if numbers := self.pulls_of(branch, state="open"):
             return numbers[0]
         try:
-            return int(self.door.write("POST", f"{self.path}/pulls", draft)["number"])
+            return _number(self.door.write("POST", f"{self.path}/pulls", draft))
         except GitHubError:
             if numbers := self.pulls_of(branch, state="open"):
                 return numbers[0]  # whatever the answer was, it is there
@@ -47,9 +51,7 @@ class Writer:
 
     def open_issue(self, *, title: str, body: str, labels: list[str]) -> int:
         """File an issue. Raises GitHubError."""
-        return int(
-            self.door.write("POST", f"{self.path}/issues", {"title": title, "body": body, "labels": labels})["number"]
-        )
+        return _number(self.door.write("POST", f"{self.path}/issues", {"title": title, "body": body, "labels": labels}))
 
     def review(self, number: int, *, head: str, event: str, body: str, comments: list[dict[str, Any]]) -> None:
         """Review the pull request as it stands at ``head``. Raises GitHubError.
@@ -83,3 +85,10 @@ class Writer:
     def permission(self, login: str) -> str:
         """What an account may do here: admin, write, read or none. Raises GitHubError."""
         return str(self.door.read(f"{self.path}/collaborators/{login}/permission").get("permission") or "none")
+
+
+def _number(answer: Any) -> int:  # noqa: ANN401  JSON of any shape
+    """The number of what was opened. Raises GitHubError for an answer that names none, such as a redirect."""
+    if isinstance(answer, dict) and isinstance(answer.get("number"), int):
+        return int(answer["number"])
+    raise GitHubError("GitHub did not say what it opened; was the repository renamed?")

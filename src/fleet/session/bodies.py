@@ -13,10 +13,12 @@ def marker(job: Job, item: str) -> str:
     return f"<!-- fleet:1 {json.dumps(document, sort_keys=True)} -->"
 
 
-def pull_request(job: Job, said: str, item: Mapping[str, Any]) -> str:
-    """What the agent said, what it closes, and who made it."""
-    closes = f"Fixes #{item['number']}\n\n" if item["kind"] == "issue" else ""
-    return f"{said.strip()}\n\n{closes}{_signature(job)}\n{marker(job, item['key'])}\n"
+def pull_request(job: Job, given: Mapping[str, Any], item: Mapping[str, Any]) -> str:
+    """What the agent said, what it closes or is a part of, and who made it."""
+    closes = ""
+    if item["kind"] == "issue":
+        closes = f"{'Fixes' if item['number'] in given['closes'] else 'Part of'} #{item['number']}\n\n"
+    return f"{given['body'].strip()}\n\n{closes}{_signature(job)}\n{marker(job, item['key'])}\n"
 
 
 def review(job: Job, given: Mapping[str, Any], item: Mapping[str, Any]) -> str:

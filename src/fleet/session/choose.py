@@ -77,7 +77,7 @@ class Chooser:
 
     def _issue(self, item: Item) -> Taken | None:
         found = self.repository().issue(item.number)
-        if found is None or not found.open or found.labels & work.HANDS_OFF:
+        if found is None or not found.open or work.hands_off(found.labels):
             return None
         item = replace(item, seen=found.updated_at.isoformat(), title=found.title)
         before = self.ledger.claims.get(item.key)

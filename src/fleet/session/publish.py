@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleet import ledger
 from fleet.errors import FleetError, GitHubError
-from fleet.ledger_rules import OWN_FAULT
+from fleet.ledger_rules import NOBODYS_FAULT, OWN_FAULT, SET_UP_FAULT
 from fleet.mirror import ABSENT, Mirror, Swap
 from fleet.models import Entry
 from fleet.session import bodies
@@ -120,7 +120,7 @@ def _pull_request(
     item, given = taken["item"], verdict["answer"]
     branch = job.branch(item["key"])
     title = given["title"].strip()
-    body = bodies.pull_request(job, given["body"], item)
+    body = bodies.pull_request(job, given, item)
     out = job.mirror(job.out)
     commit = _commit(job, out, verdict["tree"], f"{title}\n\n{body}")
     move = Swap(ref=f"refs/heads/{branch}", old=ABSENT, new=commit)
@@ -186,9 +186,10 @@ def _remember(
     changes = [(ledger.look_ref(job.fleet, job.slot), done)]
     if taken["claim"]:
         claim = ledger.from_json(taken["claim"])
+        spared = told["outcome"] in NOBODYS_FAULT | SET_UP_FAULT
         settled = replace(
             claim, state="done", at=now, until=None, outcome=told["outcome"], reason=told["reason"][:300],
-            cost_usd=told["cost_usd"], branch=told.get("branch", ""),
+            cost_usd=told["cost_usd"], branch=told.get("branch", ""), attempt=max(0, claim.attempt - spared),
         )  # fmt: skip
         changes.insert(0, (ledger.claim_ref(taken["item"]["key"]), settled))
     if told["outcome"] in ACCOUNT_RESTS:
@@ -198,7 +199,7 @@ def _remember(
 
 def ended(look: Entry, told: Mapping[str, Any], now: datetime, *, kind: str) -> Entry:
     """A slot's memory after a run. Pure. A look that failed is not counted as one."""
-    failed = told["outcome"] in OWN_FAULT
+    failed = told["outcome"] in OWN_FAULT | SET_UP_FAULT
     looked = kind == "look" and told["outcome"] in ("published", "nothing")
     same_day = look.at is not None and look.at.date() == now.date()
     worked = told["outcome"] in ("published", "nothing", "idle", "watched")
