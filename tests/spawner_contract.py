@@ -71,9 +71,9 @@ def order(slot="ui_builder-0", agent=None, *, seconds=300.0, idle=None, key=None
     now = datetime.now(UTC)
     job = {"agent": agent, "agent_env": {"PATH": os.environ["PATH"]}, "seconds": seconds, "idle": idle, "key": key}
     stages = {
-        "prepare": {"argv": python(PREPARE), "seconds": 60, "secrets": True},
-        "check": {"argv": ["/bin/true"], "seconds": 60, "secrets": False},
-        "publish": {"argv": python(PUBLISH), "seconds": 60, "secrets": True},
+        "prepare": {"argv": python(PREPARE), "seconds": 60, "secrets": ["A_TOKEN"]},
+        "check": {"argv": ["/bin/true"], "seconds": 60, "secrets": []},
+        "publish": {"argv": python(PUBLISH), "seconds": 60, "secrets": ["A_TOKEN"]},
     } | more.pop("stages", {})
     return Order(
         slot=slot,
@@ -136,7 +136,7 @@ class SpawnerContract:
 
     def test_sixteen_passes_at_once_start_each_slot_once(self, place):
         slots = [f"role_{n % 8}-{n // 8}" for n in range(SLOTS)]
-        idle = {"prepare": {"argv": ["/bin/sleep", "300"], "seconds": 300, "secrets": False}}
+        idle = {"prepare": {"argv": ["/bin/sleep", "300"], "seconds": 300, "secrets": []}}
         answers = race(place.name, place.home, slots, {"stages": idle})
         assert answers == [Counter(Started=1, Taken=PASSES - 1)] * SLOTS
         running = [s for s in place.spawner.sessions() if s.running]

@@ -112,7 +112,7 @@ def pid_in(note):
 
 def test_there_is_one_supervisor_a_session(place):
     slots = [f"role-{n}" for n in range(SLOTS)]
-    idle = {"prepare": {"argv": ["/bin/sleep", "300"], "seconds": 300, "secrets": False}}
+    idle = {"prepare": {"argv": ["/bin/sleep", "300"], "seconds": 300, "secrets": []}}
     for _ in range(2):
         for slot in slots:
             place.spawner.start(order(slot, stages=idle))
@@ -215,7 +215,7 @@ def test_a_publish_that_is_killed_is_run_once_more(place, tmp_path):
         f"note = pathlib.Path({str(note)!r})\n"
         "if not note.exists():\n    note.touch(); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    place.spawner.start(order(stages={"publish": {"argv": python(text), "seconds": 60, "secrets": True}}))
+    place.spawner.start(order(stages={"publish": {"argv": python(text), "seconds": 60, "secrets": ["A_TOKEN"]}}))
     ended(place.spawner)
     assert note.exists()
 
@@ -350,11 +350,11 @@ def test_the_agent_alone_reads_its_key_from_a_descriptor(place, tmp_path):
 
 def test_a_stage_without_secrets_is_given_none(place, tmp_path):
     note = tmp_path / "check"
-    check = {"argv": ["/bin/sh", "-c", f"cat > {note}"], "seconds": 60, "secrets": False}
+    check = {"argv": ["/bin/sh", "-c", f"cat > {note}"], "seconds": 60, "secrets": []}
     place.spawner.start(order(agent=["/bin/true"], stages={"check": check}))
     ended(place.spawner)
     told = json.loads(note.read_text())
-    assert "secrets" not in told
+    assert told["secrets"] == {}
     assert SECRET not in note.read_text()
 
 

@@ -56,7 +56,11 @@ def sweep(world: World, hands: Hands) -> list[Outcome]:
     """End processes whose session is gone. A slot that runs is never touched."""
     swept = []
     for slot in world.strays:
-        if ended := hands.spawner.sweep(slot):
+        try:
+            ended = hands.spawner.sweep(slot)
+        except OSError:
+            continue  # the next pass tries again, and so does the next start in this slot
+        if ended:
             swept.append(Outcome(subject=slot, result="swept", detail=f"{ended} processes left by a dead session"))
     return swept
 

@@ -1,6 +1,9 @@
 """The one door to the git command. Built from an empty environment: no configuration of the account's is read."""
 
 import base64
+import contextlib
+import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,16 +80,7 @@ class Git:
         env = {k: v for k, v in self.env.items() if k in PASSED_ON} | _ALONE
         env |= (remote or Remote(url="")).env() | dict(extra or {})
         try:
-            done = subprocess.run(
-                ["git", *where, *argv],
-                input=feed,
-                capture_output=True,
-                env=env,
-                timeout=self.timeout,
-                check=False,
-                pass_fds=tuple(keep),
-                start_new_session=True,
-            )
+            done = self._run(["git", *where, *argv], env, feed, keep)
         except subprocess.TimeoutExpired as error:
             raise GitError(f"git {argv[0]}: no answer within {self.timeout:.0f} s") from error
         except FileNotFoundError as error:
@@ -98,6 +92,22 @@ class Git:
             said = f"the disk is full ({at or argv[-1]}); free some space" if DISK_FULL in output else ""
             raise GitError(said or f"git {argv[0]}: {_complaint(output, done.returncode)}", output=output)
         return done
+
+    def _run(
+        self, argv: list[str], env: Mapping[str, str], feed: bytes, keep: Sequence[int]
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run and wait. Past the time-out the whole group ends: git's own children hold locks and tokens too."""
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            argv, stdin=pipe, stdout=pipe, stderr=pipe, env=env, pass_fds=tuple(keep), start_new_session=True
+        ) as child:
+            try:
+                out, err = child.communicate(feed, timeout=self.timeout)
+            except BaseException:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                raise
+        return subprocess.CompletedProcess(argv, child.returncode, out, err)
 
     def text(self, *argv: str, at: Path | None = None, feed: bytes = b"") -> str:
         """Run one local command and return what it prints, without the last newline. Raises GitError."""

@@ -39,9 +39,11 @@ def held(entry: Entry | None, now: datetime) -> bool:
 
 def spent(entry: Entry | None, now: datetime) -> float:
     """What a slot has spent today (UTC): its finished runs, and the whole budget of one that has not said."""
-    if entry is None or entry.at is None or entry.at.date() != now.date():
+    if entry is None or entry.at is None:
         return 0.0
-    return entry.spent_usd + (entry.cost_usd if entry.state == "taken" else 0.0)
+    today = entry.at.date() == now.date()
+    at_work = entry.state == "taken" and (today or (entry.until is not None and now < entry.until))
+    return (entry.spent_usd if today else 0.0) + (entry.cost_usd if at_work else 0.0)
 
 
 def spent_today(ledger: Ledger, now: datetime) -> float:

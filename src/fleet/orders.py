@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,9 +31,9 @@ def order(site: Site, world: World, start: Start) -> Order:
     """All that one session needs. Secrets are taken along only where the stage that follows needs them."""
     role = site.roster.roles[start.slot.role]
     run = new_run(world.now)
-    names = [site.variable("author"), *([site.variable("reviewer")] if role.mode == "reviewer" else [])]
-    if role.mode != "sentinel" and role.session.harness == "claude":
-        names.append(role.session.model_key.env)
+    tokens = [site.variable("author"), *([site.variable("reviewer")] if role.mode == "reviewer" else [])]
+    with_model = role.mode != "sentinel" and role.session.harness == "claude"
+    names = [*tokens, *([role.session.model_key.env] if with_model else [])]
     return Order(
         slot=start.slot.name,
         role=start.slot.role,
@@ -41,9 +41,9 @@ def order(site: Site, world: World, start: Start) -> Order:
         seen_at=world.now,
         until=world.now + PREPARE + role.session.timeout + CHECK + PUBLISH,
         stages={
-            "prepare": _stage("prepare", PREPARE, secrets=True),
-            "check": _stage("check", CHECK, secrets=False),
-            "publish": _stage("publish", PUBLISH, secrets=True),
+            "prepare": _stage("prepare", PREPARE, tokens),
+            "check": _stage("check", CHECK, []),
+            "publish": _stage("publish", PUBLISH, tokens),
         },
         job=_job(site, world, start, run, role),
         env={k: v for k, v in site.env.items() if k in (*PASSED_ON, "LANG")},
@@ -51,9 +51,9 @@ def order(site: Site, world: World, start: Start) -> Order:
     )
 
 
-def _stage(name: str, time: timedelta, *, secrets: bool) -> Mapping[str, Any]:
+def _stage(name: str, time: timedelta, secrets: Sequence[str]) -> Mapping[str, Any]:
     argv = [sys.executable, "-P", "-m", f"fleet.session.{name}"]
-    return {"argv": argv, "seconds": time.total_seconds(), "secrets": secrets}
+    return {"argv": argv, "seconds": time.total_seconds(), "secrets": list(secrets)}
 
 
 def _job(site: Site, world: World, start: Start, run: str, role: RoleSettings) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import re
+import shlex
 import typing
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,9 +87,12 @@ def missing_briefs(roster: Roster, folder: Path) -> dict[str, str]:
     for key, role in roster.roles.items():
         for brief in (brief_path(folder, key), mode_path(folder, role.mode)):
             try:
-                text = brief.read_text(encoding="utf-8", errors="replace") if brief.is_file() else ""
+                text = brief.read_text(encoding="utf-8") if brief.is_file() else ""
             except OSError as error:
                 complaints[key] = f"{brief}: {error.strerror}"
+                continue
+            except UnicodeDecodeError as error:
+                complaints[key] = f"{brief}: not UTF-8 text (byte {error.start})"
                 continue
             if not text.strip():
                 complaints[key] = f"{brief} is missing or empty; write one or two sentences into it"
@@ -158,6 +162,8 @@ def _sense_of_role(key: str, role: RoleSettings) -> typing.Iterator[tuple[Path_,
         yield ("roles", key), "no role may be called pr: reports name pull requests so"
     if not ROLE_KEY.fullmatch(key):
         yield ("roles", key), f'role key "{key}" must be lower-case letters, digits and _, at most 40'
+    if role.session.command is not None and not _words_of(role.session.command):
+        yield ("roles", key, "session", "command"), "must be a command as a shell would read it"
     if role.labels and role.mode != "task_driven":
         yield ("roles", key, "labels"), f"only task_driven roles take issues; {key} is {role.mode}"
     if role.session.harness == "script" and not role.session.command:
@@ -167,6 +173,13 @@ def _sense_of_role(key: str, role: RoleSettings) -> typing.Iterator[tuple[Path_,
             ("session", "model_key", "env"),
             "must be the name of an environment variable, not a key",
         )
+
+
+def _words_of(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:  # a quotation that does not end
+        return []
 
 
 def _refuse_twins(node: yaml.Node, name: str, seen: frozenset[int] = frozenset()) -> None:

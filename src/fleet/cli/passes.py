@@ -1,6 +1,7 @@
 """`fleet reconcile`: one pass over each roster."""
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from fleet.reconcile import Pass
     from fleet.report import Document
     from fleet.site import Site
+
+GRACE = 30.0
+"""Seconds past its deadline after which a pass is ended."""
 
 
 def reconcile(
@@ -53,6 +57,7 @@ def _one(path: Path, *, dry_run: bool, json: bool, log_format: str | None) -> in
             show(report.refusal("", "", now.isoformat(), str(error), dry_run=dry_run), json=True)
         return 2
     start = time.monotonic()
+    _watchdog()
     done = run_pass(site, now=now, dry_run=dry_run)
     if log_format:
         from fleet import log
@@ -61,6 +66,21 @@ def _one(path: Path, *, dry_run: bool, json: bool, log_format: str | None) -> in
         log.tell(done)
     show(report.document(done, duration_s=time.monotonic() - start), json=json)
     return done.exit_code
+
+
+def _watchdog() -> None:
+    """End a pass that a server keeps alive byte by byte; it may be ended at any instant, and cron starts the next."""
+    from fleet.reconcile import DEADLINE
+
+    def end(*_: object) -> None:
+        sys.stderr.write(
+            f"fleet: the pass took longer than {DEADLINE + GRACE:.0f} s and was ended; the next one goes on\n"
+        )
+        sys.stderr.flush()
+        os._exit(1)
+
+    signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, DEADLINE + GRACE)
 
 
 def run_pass(site: "Site", *, now: datetime, dry_run: bool) -> "Pass":

@@ -84,7 +84,12 @@ class Writer:
 
     def permission(self, login: str) -> str:
         """What an account may do here: admin, write, read or none. Raises GitHubError."""
-        return str(self.door.read(f"{self.path}/collaborators/{login}/permission").get("permission") or "none")
+        try:
+            return str(self.door.read(f"{self.path}/collaborators/{login}/permission").get("permission") or "none")
+        except GitHubError as error:
+            if error.status == 404:
+                return "none"
+            raise
 
 
 def _number(answer: Any) -> int:  # noqa: ANN401  JSON of any shape

@@ -83,7 +83,8 @@ class AgentOutcome:
     outcome: str
     reason: str = ""
     answer: object = None
-    cost_usd: float = 0.0
+    cost_usd: float | None = 0.0
+    """None when the agent was ended before it could say: then all that it might have spent counts."""
     until: datetime | None = None
     """When a usage limit ends."""
     facts: Mapping[str, Any] = field(default_factory=dict)

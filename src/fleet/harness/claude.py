@@ -70,7 +70,7 @@ class Claude:
         events = list(_events(ending.stdout))
         result: Mapping[str, Any] = next((e for e in reversed(events) if e.get("type") == "result"), {})
         cost = result.get("total_cost_usd")
-        cost_usd = float(cost) if isinstance(cost, int | float) and 0 <= cost < MOST_USD else 0.0
+        cost_usd = float(cost) if isinstance(cost, int | float) and 0 <= cost < MOST_USD else None
         if ending.killed in ("timeout", "stalled", "stopped"):
             return AgentOutcome(
                 outcome=ending.killed, reason=f"the agent was ended: {ending.killed}", cost_usd=cost_usd
@@ -133,11 +133,11 @@ def _api_error(
 def _without_result(ending: Ending) -> AgentOutcome:
     words = ("unknown option", "Settings file", "Invalid session", "corrupted", "Input must be")
     if ending.code == KILLED_FROM_OUTSIDE:
-        return AgentOutcome(outcome="killed", reason="the agent was killed from outside")
+        return AgentOutcome(outcome="killed", reason="the agent was killed from outside", cost_usd=None)
     complaint = (ending.stderr.strip().splitlines() or [""])[-1][:300]
     if ending.code == 1 and any(word in ending.stderr for word in words):
         return AgentOutcome(outcome="misconfigured", reason=complaint)
-    return AgentOutcome(outcome="crash", reason=f"exit code {ending.code} without a result: {complaint}")
+    return AgentOutcome(outcome="crash", reason=f"exit code {ending.code} without a result: {complaint}", cost_usd=None)
 
 
 def _environment(brief: Brief) -> dict[str, str]:
@@ -159,7 +159,7 @@ def _environment(brief: Brief) -> dict[str, str]:
 def _events(text: str) -> list[Mapping[str, Any]]:
     """Every line that is a JSON object; unknown kinds are normal, half a line at the end is too."""
     found: list[Mapping[str, Any]] = []
-    for line in text.splitlines():
+    for line in text.split("\n"):  # splitlines would cut at U+2028 inside a string
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):

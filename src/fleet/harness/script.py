@@ -54,7 +54,7 @@ class Script:
 
 def _last_object(text: str) -> dict[str, object] | None:
     """The whole output if it is a JSON object, else its last line that is one."""
-    for candidate in (text, *reversed(text.strip().splitlines())):
+    for candidate in (text, *reversed(text.strip().split("\n"))):
         try:
             found = json.loads(candidate)
         except (ValueError, RecursionError):

@@ -49,6 +49,8 @@ def check(job: Job) -> dict[str, Any]:
     if given.nothing:
         return verdict | {"outcome": "nothing", "reason": given.nothing[:300]}
     verdict["answer"] = given.model_dump()
+    if gates.MARKER in given.model_dump_json():
+        return verdict | {"outcome": "refused", "reason": "it carries a marker of fleet's own"}
     match given:
         case BuilderAnswer():
             return verdict | _builder(job, given)

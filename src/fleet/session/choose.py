@@ -90,7 +90,7 @@ class Chooser:
         return self._claim(item, issue=found)
 
     def _may_write(self, who: Actor | None) -> bool:
-        return who is not None and self.repository().permission(who.login) in WRITES
+        return who is not None and who.kind == "User" and self.repository().permission(who.login) in WRITES
 
     def _claim(self, item: Item, *, issue: "IssueText | None" = None, pull: "PullText | None" = None) -> Taken | None:
         """Swap the claim and this slot's memory in one push; None when somebody holds it or was faster."""

@@ -50,7 +50,12 @@ def prepare(job: Job) -> None:
         },
     )
     material = _material(job, mirror, taken)
-    if job.session["setup"] and (why := commands.run(job.session["setup"], job.clone, SETUP_SECONDS)):
+    # Never for a review: what it would run is what is to be reviewed.
+    if (
+        job.mode != "reviewer"
+        and job.session["setup"]
+        and (why := commands.run(job.session["setup"], job.clone, SETUP_SECONDS))
+    ):
         job.note("failure.json", {"outcome": "setup-failed", "reason": why})
         return
     work = job.clone.parent

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fleet import ledger
-from fleet.errors import FleetError, GitHubError
+from fleet.errors import FleetError, GitError, LostRaceError
 from fleet.ledger_rules import NOBODYS_FAULT, OWN_FAULT, SET_UP_FAULT
 from fleet.mirror import ABSENT, Mirror, Swap
 from fleet.models import Entry
@@ -57,7 +57,7 @@ def publish(job: Job, verdict: Mapping[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {
         "outcome": verdict["outcome"],
         "reason": verdict.get("reason", ""),
-        "cost_usd": verdict.get("cost_usd") or 0.0,
+        "cost_usd": _cost(verdict, taken),
         "item": taken.get("item", {}).get("key", ""),
         "until": verdict.get("until"),
     }
@@ -78,13 +78,22 @@ def publish(job: Job, verdict: Mapping[str, Any]) -> dict[str, Any]:
             _remember(job, taken, told, again=again)
         else:
             told |= _pull_request(job, taken, verdict, told, again=again)
-    except GitHubError as error:
+    except LostRaceError:
+        raise
+    except FleetError as error:
+        # The branch may be there: whoever takes the item next opens its pull request instead of building it again.
+        branch = job.branch(taken["item"]["key"]) if "tree" in verdict else ""
+        outcome = "refused" if isinstance(error, GitError) and "rejected" in error.output else "unavailable"
         with contextlib.suppress(FleetError):
-            # The branch may be there: whoever takes the item next opens its pull request instead of building it again.
-            branch = job.branch(taken["item"]["key"]) if "tree" in verdict else ""
-            _give_back(job, taken, {**told, "outcome": "unavailable", "reason": str(error), "branch": branch})
+            _give_back(job, taken, {**told, "outcome": outcome, "reason": str(error), "branch": branch})
         raise
     return told
+
+
+def _cost(verdict: Mapping[str, Any], taken: Mapping[str, Any]) -> float:
+    """What the run cost. An agent that was ended before it could say is counted with all that it might have spent."""
+    said = verdict.get("cost_usd", 0.0)
+    return float(said if said is not None else (taken.get("look") or {}).get("cost_usd", 0.0))
 
 
 def _give_back(job: Job, taken: Mapping[str, Any], told: Mapping[str, Any]) -> None:
@@ -192,9 +201,9 @@ def _remember(
             cost_usd=told["cost_usd"], branch=told.get("branch", ""), attempt=max(0, claim.attempt - spared),
         )  # fmt: skip
         changes.insert(0, (ledger.claim_ref(taken["item"]["key"]), settled))
-    if told["outcome"] in ACCOUNT_RESTS:
-        changes += _account(job, told, now)
     ledger.swap(branch[0] if branch else job.mirror(), changes, [branch[1]] if branch else ())
+    if told["outcome"] in ACCOUNT_RESTS:
+        _rest_account(job, told, now)
 
 
 def ended(look: Entry, told: Mapping[str, Any], now: datetime, *, kind: str) -> Entry:
@@ -220,17 +229,17 @@ def _remember_idle(job: Job, told: Mapping[str, Any]) -> None:
     ledger.swap(mirror, [(ref, ended(blank, told, now, kind="none"))])
 
 
-def _account(job: Job, told: Mapping[str, Any], now: datetime) -> list[tuple[str, Entry]]:
-    """Rest the model's account: a limit is not a failure of the item."""
-    name = job.session["model_key"]["env"]
-    ref = ledger.account_ref(job.fleet, name)
-    old = ledger.read_local(job.mirror(), job.fleet).accounts.get(name)
+def _rest_account(job: Job, told: Mapping[str, Any], now: datetime) -> None:
+    """Rest the model's account: a limit is not a failure of the item. All sessions meet it at once; one writes it."""
+    name, mirror = job.session["model_key"]["env"], job.mirror()
+    old = ledger.read(mirror, job.fleet).accounts.get(name)
     end = datetime.fromisoformat(told["until"]) if told.get("until") else now + ACCOUNT_RESTS[told["outcome"]]
     entry = Entry(
         oid=old.oid if old else "", fleet=job.fleet, host=job.host, run=job.run, state="resting", at=now, until=end,
         item=name, outcome=told["outcome"], reason=told["reason"][:300],
     )  # fmt: skip
-    return [(ref, entry)]
+    with contextlib.suppress(LostRaceError):
+        ledger.swap(mirror, [(ledger.account_ref(job.fleet, name), entry)])
 
 
 def clean_up(job: Job) -> None:

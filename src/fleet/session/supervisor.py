@@ -64,7 +64,7 @@ class Supervisor:
             self.write("agent.json", result)
             if not self.stopped:
                 self.stage("check")
-        elif code:
+        elif code or self.stopped:
             self.write("agent.json", {"killed": self.stopped or "prepare", "rc": code})
         if self.stage("publish") < 0:
             self.stage("publish")  # killed by a signal; it is safe to repeat
@@ -77,8 +77,9 @@ class Supervisor:
         spec = self.order["stages"][name]
         self.note(stage=name)
         feed = dict(self.order["job"])
-        if spec["secrets"]:
-            feed["secrets"] = self.order["secrets"]
+        feed["secrets"] = {
+            name: self.order["secrets"][name] for name in spec["secrets"] if name in self.order["secrets"]
+        }
         seconds = float(spec["seconds"])
         left = self.order["deadline"] - time.time()
         seconds = min(seconds, max(left, LAST_WORDS if name == "publish" else 0.0))
@@ -136,9 +137,12 @@ class Supervisor:
     ) -> str:  # fmt: skip
         """Wait for a child; ends it and all it left when its time is up, it went silent, or we are told to stop."""
         end, why = time.monotonic() + seconds, ""
+        size, grown = 0, time.monotonic()
         while child.poll() is None:
             why = (heed_stop and self.stopped) or ("timeout" if time.monotonic() > end else "")
-            if not why and idle and time.time() - os.stat(grows).st_mtime > idle:  # noqa: PTH116
+            if idle and os.stat(grows).st_size != size:  # noqa: PTH116  the clock on the wall may jump, or the host sleep
+                size, grown = os.stat(grows).st_size, time.monotonic()  # noqa: PTH116
+            if not why and idle and time.monotonic() - grown > idle:
                 why = "stalled"
             if why:
                 self.end(child)

@@ -47,8 +47,11 @@ class LocalSpawner:
 
     def strays(self) -> Sequence[str]:
         """Slots that are free although processes of an earlier session still live."""
-        found = {self._slot(mark) for mark in marked(f"{self.slots}/")}
-        return tuple(sorted(slot for slot in found if not probe(self._file(slot))))
+        try:
+            found = {self._slot(mark) for mark in marked(f"{self.slots}/")}
+            return tuple(sorted(slot for slot in found if not probe(self._file(slot))))
+        except OSError as error:
+            raise SpawnError(f"{self.slots}: {error.strerror}") from error
 
     def start(self, order: Order) -> Started | Taken | Refused:
         """Take the slot's lock and hand it to a supervisor. Safe to repeat and to race."""
@@ -66,7 +69,7 @@ class LocalSpawner:
 
     def _start_locked(self, order: Order, lock: int) -> Started | Taken | Refused:
         last = read_record(lock)
-        if last.get("started_at", 0) > order.seen_at.timestamp():
+        if order.seen_at.timestamp() < last.get("started_at", 0) <= time.time():
             return Taken("ran since this pass looked")
         if last.get("stage") != "ended" and os.fstat(lock).st_size:  # a note torn by a kill counts too
             end_all(self._mark(order.slot))
@@ -83,7 +86,8 @@ class LocalSpawner:
             "job": {**order.job, "run_dir": str(run_dir)},
             "env": env,
         }
-        (run_dir / "order.json").write_text(json.dumps(document))
+        kept = {key: value for key, value in document.items() if key != "env"}  # a proxy's address may hold a password
+        (run_dir / "order.json").write_text(json.dumps(kept))
         with (run_dir / "supervisor.log").open("ab") as log:
             child = subprocess.Popen(
                 [sys.executable, "-I", "-S", supervisor.__file__, str(lock), order.run],
