@@ -40,7 +40,7 @@ from fleet.plans import Outcome, Plan, PullPlan, Reason
 from fleet.reconcile import Pass
 
 SOURCE = Path(fleet.__file__).parent
-SCHEMA = json.loads((SOURCE.parents[1] / "docs" / "report.schema.json").read_text())
+SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "report.schema.json").read_text())
 VALID = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 QUIET = Pass(world=world(), plan=Plan(), outcomes=(), production=Production.UNCHECKED, dry_run=False)

@@ -12,9 +12,11 @@ from typing import Any
 
 from graphql import parse, print_ast
 
+import fleet
+
 NUMBERS = "".join(f"{n}\n" for n in range(1, 31))  # a file long enough to be changed in two places
 FRAGMENT = "fragment_definition"
-QUERIES = Path(__file__).parent.parent / "src/fleet/github/queries"
+QUERIES = Path(fleet.__file__).parent / "github/queries"
 PASS_SWITCHES = {"first": True, "defaultBase": True, "namedBase": False, "pulls": True, "issues": True}
 PASS = {"base": "main", "pullPage": 25, "issuePage": 50, **PASS_SWITCHES}
 GIT_ENV = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | {
