@@ -68,11 +68,11 @@ elif kind == "peeks":
     found = []
     for root in [pathlib.Path.cwd().parents[2], pathlib.Path("/proc/self"), pathlib.Path("/proc", str(os.getppid()))]:
         names = ["environ", "cmdline"] if root.parts[1] == "proc" else []
-        for file in [root / n for n in names] or [f for f in root.rglob("*") if f.is_file()]:
+        for file in [root / n for n in names] or [pathlib.Path(d, n) for d, _, fs in os.walk(root) for n in fs]:
             try:
                 if b"fake-" + b"token" in file.read_bytes():
                     found.append(str(file))
-            except FileNotFoundError:
+            except OSError:
                 continue
     (here / "found").write_text(json.dumps(found))
     build()

@@ -83,7 +83,7 @@ HEALTHY = ("healthy", ())
         ),
         pytest.param(
             {"roles": [role_plan(role=r, code="back-off", text="x") for r in ("a", "b")]},
-            ("degraded", ("sessions of a, b fail again and again; `fleet logs SLOT` shows why",)),
+            ("degraded", ("sessions of a, b failed; `fleet status` and `fleet logs SLOT` show why",)),
             id="back-off",
         ),
         pytest.param(

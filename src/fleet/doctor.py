@@ -91,7 +91,9 @@ def _identities(site: Site) -> Iterator[Finding]:
             yield Finding("ok", who, f"{seen[who]}, by the token in {site.variable(who)}, may write")
     if len(seen) == len(WHO) and len(set(seen.values())) == 1:
         yield Finding(
-            "note", "identities", "one identity for all: the fleet builds and a person approves (docs/operations.md)"
+            "note",
+            "identities",
+            f"one for all: the fleet builds as {seen['author']}, and another person with write access must approve",
         )
 
 
@@ -123,7 +125,7 @@ def _agent(site: Site) -> Iterator[Finding]:
     roles = [role for role in site.roster.roles.values() if role.mode != "sentinel"]
     for variable in sorted({r.session.model_key.env for r in roles if r.session.harness == "claude"}):
         if site.env.get(variable, "").strip():
-            yield Finding("ok", "model key", f"{variable} is set")
+            yield Finding("ok", "model key", f"{variable} is set (not tried)")
         else:
             yield Finding("mend", "model key", f"{variable} is not set: put the key of your model account there")
     for program in sorted({site.command(role)[0] for role in roles}):

@@ -12,9 +12,9 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=4)
 """Back-off after failures of a role: doubles from the first to the longest."""
 KEPT_AFTER_CLOSING = timedelta(days=14)
 """How long the claim of a closed item is remembered, should it be opened again."""
-SET_UP_FAULT = frozenset({"misconfigured", "bad-model", "setup-failed"})
-"""Outcomes that every session of the role would have until the roster is mended: it backs off, no item is blamed."""
-NOBODYS_FAULT = frozenset({"usage-limit", "auth", "billing", "overloaded", "unavailable", "stopped", "lost-claim"})
+SET_UP_FAULT = frozenset({"misconfigured", "bad-model", "setup-failed", "overloaded"})
+"""Outcomes that every session of the role would have until something is mended: it backs off, no item is blamed."""
+NOBODYS_FAULT = frozenset({"usage-limit", "auth", "billing", "unavailable", "stopped", "lost-claim"})
 """Outcomes that cost an item none of its tries."""
 OWN_FAULT = frozenset({"crash", "timeout", "stalled", "bad-output", "turn-limit", "budget", "refused", "check-failed"})
 """Outcomes that are the session's own failure; limits of an account or an unreachable GitHub are not."""

@@ -1,7 +1,8 @@
 """Step 3: may this pull request be squash-merged, and if not, why not? Pure; what is not known to be right is held.
 
 ``RULES`` are asked in order and each may name one reason; the first is the verdict, `fleet explain pr N` shows all.
-To add a reason not to merge: one function, one line in ``RULES``, one row in tests/test_merge.py.
+To add a reason not to merge: one function, one line in ``RULES``, one row in tests/test_merge.py, and its
+code in docs/report.schema.json.
 """
 
 from collections.abc import Callable, Sequence

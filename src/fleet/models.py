@@ -186,6 +186,8 @@ class Session:
     """prepare, agent, check or publish."""
     item: str = ""
     outcome: str = ""
+    reason: str = ""
+    """Why it ended so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,4 +92,7 @@ def state_folder(env: Mapping[str, str]) -> Path:
     """Where all fleets of this account keep their files: the account's, not the shell's, so that cron agrees."""
     if env.get("FLEET_HOME"):
         return Path(env["FLEET_HOME"]).expanduser().absolute()
-    return Path(pwd.getpwuid(os.getuid()).pw_dir) / ".local" / "state" / "fleet"
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir) / ".local" / "state" / "fleet"
+    except KeyError as error:
+        raise ConfigError("this account has no home folder; set FLEET_HOME to a folder of its own") from error

@@ -33,9 +33,18 @@ def _broken(done: "Pass") -> Iterator[str]:
     for problem in done.problems:
         if problem.person:
             yield problem.message
+    yield from _accounts(done, {"auth", "billing"})
     tried = [o for o in done.outcomes if o.result in ("started", "refused")]
     if len(tried) > 1 and all(outcome.result == "refused" for outcome in tried):
         yield f"no session could be started: {tried[0].detail}"
+
+
+def _accounts(done: "Pass", outcomes: set[str]) -> Iterator[str]:
+    """What is wrong with the models' accounts: a key that is refused needs a person, a limit passes."""
+    world = done.world
+    for name, entry in (world.ledger.accounts if world.ledger else {}).items():
+        if entry.outcome in outcomes and entry.until and entry.until > world.now:
+            yield f"{name} rests until {entry.until:%H:%M} UTC: {entry.reason or entry.outcome}"
 
 
 def _degraded(done: "Pass") -> Iterator[str]:
@@ -44,6 +53,7 @@ def _degraded(done: "Pass") -> Iterator[str]:
             yield problem.message
     if done.production is Production.UNKNOWN:
         yield "production is unknown: a probe got no answer, and GitHub gave none either"
+    yield from _accounts(done, {"usage-limit"})
     faults = [plan for plan in done.plan.roles if plan.reason.code == "fault"]
     if faults:
         more = f" (and {len(faults) - 1} more roles)" if len(faults) > 1 else ""
@@ -62,7 +72,7 @@ def _trouble_in_world(done: "Pass") -> Iterator[str]:
         yield f"{running} of {wanted} wanted sessions run"
     backing = [plan.role for plan in done.plan.roles if plan.reason.code == "back-off"]
     if backing:
-        yield f"sessions of {', '.join(backing)} fail again and again; `fleet logs SLOT` shows why"
+        yield f"sessions of {', '.join(backing)} failed; `fleet status` and `fleet logs SLOT` show why"
     red = [plan for plan in done.plan.pulls if any(r.code == "main-red" for r in plan.reasons)]
     if red and done.world.github:
         yield f"{done.world.github.base.branch} is red, nothing is merged until it is mended"

@@ -41,6 +41,11 @@ def _run(folder: Path, *, json: bool) -> None:
     from fleet.sim import demo as show
     from fleet.sim.stage import Stage
 
+    if not json:
+        typer.echo(
+            "A simulated GitHub, and scripted agents in place of a model, for about a minute. Some agents crash, hang\n"
+            "or talk nonsense on purpose, two change the same line, and production goes down once.\n"
+        )
     sessions = 2 + 2 * (os.cpu_count() or 2)
     with Stage(folder, sessions, os.environ) as stage:
         frames = show.play(stage, lambda site, now: run_pass(site, now=now, dry_run=False))
@@ -117,6 +122,7 @@ What happened in {summary["passes"]} passes:
   reviews        {summary["approvals"]} approvals, {summary["changes_requested"]} requests for changes
   GitHub         {summary["github_requests"]} requests, git included; nothing left this machine
 
+The failures were staged; `fleet demo --keep DIR` keeps the logs.
 Next: your own repository, in five commands: see README.md.""")
 
 
@@ -126,4 +132,4 @@ def _need_the_extra() -> None:
     from fleet.errors import ConfigError
 
     if find_spec("graphql") is None:
-        raise ConfigError("the demo needs graphql-core: pip install 'fleet[demo]'")
+        raise ConfigError("the demo needs graphql-core; in a checkout of fleet: `make demo`, or pip install '.[demo]'")

@@ -70,7 +70,10 @@ def add(
     """Add a role and write its brief; the next pass starts it."""
     with boundary():
         from fleet import roster_edit
+        from fleet.errors import RosterError
 
+        if not brief.strip():
+            raise RosterError("a role needs a brief: one or two sentences that say what it is for")
         fields: dict[str, object] = {
             "title": title or key.replace("_", " ").title(),
             "department": department,

@@ -32,8 +32,12 @@ def status(
         running = sum(s.running for s in sessions)
         typer.echo(f"{rules}: {running} sessions running")
         for s in sessions:
-            since = f"since {s.started_at:%H:%M:%S}" if s.started_at else ""
-            what = f"{s.stage} {s.item} {since}".strip() if s.running else f"ended: {s.outcome} {since}"
+            since = f"since {s.started_at:%H:%M:%S} UTC" if s.started_at else ""
+            what = (
+                f"{s.stage} {s.item} {since}".strip()
+                if s.running
+                else f"ended: {s.outcome}{': ' + s.reason if s.reason else ''}"
+            )
             typer.echo(f"{'*' if s.running else ' '} {s.slot:26} {s.run:28} {what}")
         for slot in strays:
             typer.echo(f"! {slot}: processes of a dead session are left; the next pass ends them")
@@ -56,6 +60,9 @@ def logs(
             sys.stdout.buffer.flush()
             shown = len(text)
             if not (follow and alive):
+                ended = next((s for s in spawner.sessions() if s.run == run and not s.running), None)
+                if ended:
+                    typer.echo(f"-- ended: {ended.outcome}{': ' + ended.reason if ended.reason else ''}")
                 return
             time.sleep(0.5)
 
@@ -106,4 +113,5 @@ def _row(session: "Session") -> dict[str, object]:
         "started_at": session.started_at.isoformat() if session.started_at else None,
         "until": session.until.isoformat() if session.until else None,
         "outcome": session.outcome or None,
+        "reason": session.reason or None,
     }

@@ -69,7 +69,10 @@ class Supervisor:
         if self.stage("publish") < 0:
             self.stage("publish")  # killed by a signal; it is safe to repeat
         result = self.read("outcome.json") or {}
-        self.note(stage="ended", outcome=result.get("outcome", "lost"), ended_at=time.time())
+        self.note(
+            stage="ended", outcome=result.get("outcome", "lost"), reason=str(result.get("reason", ""))[:300],
+            ended_at=time.time(),
+        )  # fmt: skip
         self.write("record.json", self.record)
 
     def stage(self, name: str) -> int:

@@ -56,9 +56,7 @@ def play(stage: Stage, run_pass: RunPass) -> Iterator[Frame]:
         if now > LAST_START and not running and not any(role["starts"] for role in document["spawns"]):
             break
         time.sleep(0.25)
-    for session in spawner.sessions():
-        if session.running:
-            spawner.stop(session.run)
+    stage.stop_sessions()
     yield Frame(seconds=time.monotonic() - start, passes=passes, document=document, events=teller.of_world())
 
 

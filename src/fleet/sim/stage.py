@@ -1,6 +1,7 @@
 """The ground of the demo: a simulated GitHub with a small shop, its CI, a production site, and the shipped roster."""
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,7 @@ from fleet import roster
 from fleet.sim import Simulator
 from fleet.sim.model import Repo
 from fleet.site import Site, Urls
+from fleet.spawners import SPAWNERS
 
 REPO = "acme/shop"
 SHOP = {
@@ -78,8 +80,16 @@ class Stage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
+        self.stop_sessions()
         self.hub.stop()
         self.production.server.shutdown()
+
+    def stop_sessions(self) -> None:
+        """End what still runs; each writes its outcome down first."""
+        spawner = SPAWNERS["local"](self.site.home)
+        for session in spawner.sessions():
+            if session.running:
+                spawner.stop(session.run)
 
     def _repository(self) -> Repo:
         """A shop with issues; its CI passes everything but what nobody tested."""
@@ -112,7 +122,7 @@ class Stage:
         rules |= {"fleet": "demo", "repo": REPO, "health": [self.production.url]}
         rules["session"] = {
             "harness": "script",
-            "command": f"{sys.executable} -P -m fleet.sim.agent",
+            "command": f"{shlex.quote(sys.executable)} -P -m fleet.sim.agent",
             "timeout": TIMEOUT,
         }
         rules["spawn"] |= {"max_sessions": self.sessions}

@@ -174,6 +174,7 @@ def _session(slot: str, *, running: bool, record: Mapping[str, Any]) -> Session:
         stage=str(record.get("stage", "")) if running else "",
         item=str(record.get("item", "")),
         outcome="" if running else str(record.get("outcome", "lost")),
+        reason="" if running else str(record.get("reason", "")),
     )
 
 
