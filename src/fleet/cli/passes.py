@@ -80,6 +80,7 @@ def _watchdog() -> None:
         os._exit(1)
 
     signal.signal(signal.SIGALRM, end)
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # at once, also while a thread waits for a server
     signal.setitimer(signal.ITIMER_REAL, DEADLINE + GRACE)
 
 
