@@ -154,8 +154,6 @@ class Snapshot:
     """Open ones, oldest first."""
     unread: tuple[str, ...] = ()
     """What could not be read, for people; what it concerns is held or left out."""
-    points_left: int | None = None
-    """GraphQL points left in this hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

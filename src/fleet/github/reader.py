@@ -52,7 +52,6 @@ class Reader:
             pulls=tuple(pulls),
             issues=tuple(issues),
             unread=tuple(unread),
-            points_left=first["points_left"],
         )
 
     def again(self, numbers: Sequence[int], *, required: bool) -> dict[int, PullRequest]:
@@ -146,7 +145,6 @@ class Reader:
         where = ("repository", "pullRequests", "nodes")
         page = {
             "repository": repository,
-            "points_left": (data.get("rateLimit") or {}).get("remaining"),
             "pulls": [
                 parse.pull_request(node, parse.lost_fields(errors, *where, n))
                 for n, node in enumerate(pulls["nodes"])

@@ -6,8 +6,6 @@ from fleet.errors import GitHubError
 from fleet.github import texts
 from fleet.github.door import Door
 
-MARKER = "<!-- fleet:1 {} -->"
-
 
 class Writer:
     """Writes to one repository as one identity."""

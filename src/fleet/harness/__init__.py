@@ -5,7 +5,7 @@ nothing itself: the supervisor does, with nothing of our environment and, but fo
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -87,7 +87,6 @@ class AgentOutcome:
     """None when the agent was ended before it could say: then all that it might have spent counts."""
     until: datetime | None = None
     """When a usage limit ends."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Harness(Protocol):
